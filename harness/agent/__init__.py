@@ -1,0 +1,1 @@
+"""The program inside the pods: servers and probes. Standard library only; it travels as one zipapp."""

@@ -1,0 +1,1 @@
+"""The apiserver part of the embedded cluster."""

@@ -1,0 +1,1 @@
+"""The controllers part of the embedded cluster."""

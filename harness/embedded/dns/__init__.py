@@ -1,0 +1,1 @@
+"""The dns part of the embedded cluster."""

@@ -1,0 +1,1 @@
+"""The faults part of the embedded cluster."""

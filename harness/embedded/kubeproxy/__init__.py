@@ -1,0 +1,1 @@
+"""The kubeproxy part of the embedded cluster."""

@@ -1,0 +1,1 @@
+"""The netns part of the embedded cluster."""

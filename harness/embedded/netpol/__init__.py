@@ -1,0 +1,1 @@
+"""The netpol part of the embedded cluster."""

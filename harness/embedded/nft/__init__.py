@@ -1,0 +1,1 @@
+"""The nft part of the embedded cluster."""

@@ -1,0 +1,1 @@
+"""Turning expectations and observations into verdicts: compare, converge, hold, explain."""

@@ -1,0 +1,1 @@
+"""What Kubernetes promises, computed from API objects only. Knows nothing of any data plane."""

@@ -1,0 +1,1 @@
+"""Fixtures in a cluster: topologies, manifests, arenas, ownership and removal."""
