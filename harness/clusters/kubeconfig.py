@@ -1,0 +1,75 @@
+"""An existing cluster, named by a kubeconfig file and a context. Nothing is made, nothing is removed.
+
+The user's current context is never used unasked: without `context` the file has to be named explicitly
+(`--kubeconfig`), and then its own current-context counts, because the file was chosen for this run.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.clusters.provider import Access, ClusterError
+
+
+class KubeconfigCluster:
+    """The provider behind `--cluster kubeconfig`."""
+
+    def __init__(self, *, path: Path | None, context: str | None) -> None:
+        self._path = path
+        self._context = context
+
+    def create(self) -> Access:
+        """Read and check the kubeconfig. Raises ClusterError naming the file, the context and the ones there are."""
+        if self._path is None and self._context is None:
+            raise ClusterError(
+                "--cluster kubeconfig needs --kubeconfig FILE or --context NAME: "
+                "the current context is never used unasked"
+            )
+        path = self._path or default_path()
+        document = read(path)
+        context = self._context or document.get("current-context") or None
+        known = [entry.get("name") for entry in document.get("contexts") or []]
+        if context not in known:
+            there = ", ".join(sorted(str(name) for name in known)) or "none"
+            raise ClusterError(f"{path}: no context {context!r}; there are: {there}")
+        return Access(kubeconfig=absolute(document, path.parent), context=context, kind="kubeconfig")
+
+    def destroy(self) -> None:
+        """Nothing was made."""
+
+    def diagnose(self, into: Path) -> None:
+        """The cluster is not ours to search; what the run saw is in its report already."""
+
+
+def default_path() -> Path:
+    """The first file of KUBECONFIG, else ~/.kube/config."""
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(named) if named else Path.home() / ".kube" / "config"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The document in `path`. Raises ClusterError when it cannot be read or is not a kubeconfig."""
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ClusterError(f"{path}: {error.strerror}: name a kubeconfig with --kubeconfig FILE") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ClusterError(f"{path}: not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("clusters"), list):
+        raise ClusterError(f"{path}: not a kubeconfig: it lists no clusters")
+    return document
+
+
+def absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The document with its file references made absolute, as kubectl reads them: relative to the file itself."""
+    for section, kind in (("clusters", "cluster"), ("users", "user")):
+        for entry in document.get(section) or []:
+            settings = entry.get(kind) or {}
+            for key in ("certificate-authority", "client-certificate", "client-key", "tokenFile"):
+                if settings.get(key):
+                    settings[key] = str((base / settings[key]).resolve())
+    return document
