@@ -81,7 +81,7 @@ class Waits:
                 raise BadWaitError(f"wait {each.name!r} must be positive and finite, not {value!r}")
 
     def override(self, changes: Mapping[str, float]) -> Waits:
-        """These waits with some changed. Raises BadWaitError for a name that does not exist or a value that cannot be."""
+        """These waits with some changed. Raises BadWaitError for an unknown name or an impossible value."""
         known = [each.name for each in fields(self)]
         if unknown := sorted(set(changes) - set(known)):
             raise BadWaitError(f"unknown wait {unknown}; known: {known}")
