@@ -1,0 +1,211 @@
+"""Keeps the EndpointSlices of Services that have a selector (KEP-752; discovery.k8s.io/v1).
+
+One set of slices per address family and per set of resolved ports, at most 100 endpoints each. What is right stays
+where it is: a change of one endpoint rewrites one slice. Slices of other writers are never touched.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.embedded.controllers import faults
+from harness.embedded.controllers.backends import (
+    Backend,
+    Port,
+    backends,
+    copied_labels,
+    is_headless,
+    is_selected_service,
+    port_objects,
+    ports_of,
+    trigger_time,
+)
+from harness.embedded.controllers.changes import Change, Create, Update, delete
+from harness.embedded.controllers.snapshot import Obj, Snapshot, controlled_by, controller_uid, is_leaving
+
+READS = ("services", "pods", "nodes", "namespaces", "endpointslices.discovery.k8s.io", faults.RESOURCE)
+RESOURCE = "endpointslices.discovery.k8s.io"
+MAX_ENDPOINTS = 100
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+MANAGER = "endpointslice-controller.k8s.io"
+SERVICE_NAME = "kubernetes.io/service-name"
+HEADLESS = "service.kubernetes.io/headless"
+TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
+
+Group = tuple[str, tuple[Port, ...]]
+"""Address family and resolved ports: what a slice has one of."""
+
+
+@dataclass
+class SliceController:
+    """The reconcile function, with what two planted faults need to remember."""
+
+    _view: faults.StaleView = field(default_factory=faults.StaleView)
+    _published: set[str] = field(default_factory=set)
+    """Uids of Services that have had a slice."""
+
+    def reconcile(self, snapshot: Snapshot) -> list[Change]:
+        """What is to be written so that every Service has the slices it should."""
+        snapshot = self._view.apply(snapshot)
+        changes: list[Change] = []
+        for service in snapshot.all("services"):
+            mine = _mine(service, snapshot)
+            if is_selected_service(service, snapshot):
+                changes += self._unless_lost(service, snapshot, reconcile_service(service, mine, snapshot))
+            elif service["spec"].get("type") == "ExternalName":
+                changes += [delete(RESOURCE, existing) for existing in mine]
+        self._published |= {controller_uid(item) for item in snapshot.all(RESOURCE)}
+        return changes
+
+    def _unless_lost(self, service: Obj, snapshot: Snapshot, changes: list[Change]) -> list[Change]:
+        known = service["metadata"]["uid"] in self._published
+        if known and faults.lost_slices_stay_lost(snapshot, service["metadata"]["namespace"]):
+            return [change for change in changes if not isinstance(change, Create)]
+        return changes
+
+
+def _mine(service: Obj, snapshot: Snapshot) -> list[Obj]:
+    """The slices of this very Service that this controller wrote."""
+    return [
+        item
+        for item in snapshot.owned_by(RESOURCE, service["metadata"]["uid"])
+        if (item["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER and not is_leaving(item)
+    ]
+
+
+def reconcile_service(service: Obj, existing: Sequence[Obj], snapshot: Snapshot) -> list[Change]:
+    """The changes for one Service with a selector."""
+    wanted, members = _wanted(service, snapshot)
+    stamp = trigger_time(service, members)
+    changes: list[Change] = []
+    for group in {_group(item): None for item in existing} | dict.fromkeys(wanted):
+        have = [item for item in existing if _group(item) == group]
+        changes += _fill(service, group, wanted.get(group), have, stamp)
+    return changes
+
+
+def _wanted(service: Obj, snapshot: Snapshot) -> tuple[dict[Group, list[Obj]], list[Backend]]:
+    """The endpoints each group of slices should hold. A family without any has one empty group without ports."""
+    members = sorted(backends(service, snapshot), key=lambda b: str(b.pod["metadata"]["name"]))
+    first: tuple[Port, ...] | None = None
+    if members and faults.first_pod_names_the_port(snapshot, service["metadata"]["namespace"]):
+        first = ports_of(service, members[0].pod)
+    wanted: dict[Group, list[Obj]] = defaultdict(list)
+    for family in service["spec"].get("ipFamilies") or ["IPv4"]:
+        for backend in members:
+            if address := backend.address(family):
+                ports = ports_of(service, backend.pod) if first is None else first
+                wanted[family, ports].append(_endpoint(backend, address, service))
+        if not any(group[0] == family for group in wanted):
+            wanted[family, ()] = []
+    return dict(wanted), members
+
+
+def _endpoint(backend: Backend, address: str, service: Obj) -> Obj:
+    endpoint: Obj = {
+        "addresses": [address],
+        "conditions": {"ready": backend.ready, "serving": backend.serving, "terminating": backend.terminating},
+        "targetRef": backend.target,
+    }
+    if node := backend.pod["spec"].get("nodeName"):
+        endpoint["nodeName"] = node
+    if backend.zone:
+        endpoint["zone"] = backend.zone
+    if backend.hostname:
+        endpoint["hostname"] = backend.hostname
+    if hints := _hints(backend, service):
+        endpoint["hints"] = hints
+    return endpoint
+
+
+def _hints(backend: Backend, service: Obj) -> Obj:
+    """Where traffic should come from (`spec.trafficDistribution`, KEP-4444 and KEP-3015)."""
+    wish = service["spec"].get("trafficDistribution")
+    if not wish or not backend.ready:
+        return {}
+    hints: Obj = {"forZones": [{"name": backend.zone}]} if backend.zone else {}
+    node = backend.pod["spec"].get("nodeName")
+    if wish == "PreferSameNode" and node:
+        hints["forNodes"] = [{"name": node}]
+    return hints
+
+
+def _group(item: Obj) -> Group:
+    ports = tuple(
+        (p.get("name") or "", p.get("protocol") or "TCP", p.get("port") or 0, p.get("appProtocol") or "")
+        for p in item.get("ports") or ()
+    )
+    return item["addressType"], ports
+
+
+def _fill(service: Obj, group: Group, wanted: list[Obj] | None, have: list[Obj], stamp: str) -> list[Change]:
+    """Spread the wanted endpoints over the slices there are; None means the group should not exist."""
+    if wanted is None:
+        return [delete(RESOURCE, item) for item in have]
+    missing = {endpoint["targetRef"]["uid"]: endpoint for endpoint in wanted}
+    kept = [[missing.pop(uid) for uid in _uids(item) if uid in missing] for item in have]
+    rest = list(missing.values())
+    for endpoints in sorted(kept, key=len, reverse=True):
+        room = MAX_ENDPOINTS - len(endpoints)
+        endpoints.extend(rest[:room])
+        rest = rest[room:]
+    changes: list[Change] = []
+    empty_may_stay = not wanted
+    for item, endpoints in zip(have, kept, strict=True):
+        if not endpoints and not empty_may_stay:
+            changes.append(delete(RESOURCE, item))
+            continue
+        empty_may_stay = False
+        changes += _update(service, item, endpoints, stamp)
+    if not wanted and not have:
+        changes.append(_create(service, group, [], stamp))
+    for start in range(0, len(rest), MAX_ENDPOINTS):
+        changes.append(_create(service, group, rest[start : start + MAX_ENDPOINTS], stamp))
+    return changes
+
+
+def _uids(item: Obj) -> list[str]:
+    return [(endpoint.get("targetRef") or {}).get("uid") or "" for endpoint in item.get("endpoints") or ()]
+
+
+def _update(service: Obj, item: Obj, endpoints: list[Obj], stamp: str) -> list[Change]:
+    labels = _labels(service)
+    same_labels = (item["metadata"].get("labels") or {}) == labels
+    if same_labels and (item.get("endpoints") or []) == endpoints:
+        return []
+    meta = item["metadata"] | {
+        "labels": labels,
+        "annotations": (item["metadata"].get("annotations") or {}) | {TRIGGER: stamp},
+    }
+    return [Update(RESOURCE, item | {"metadata": meta, "endpoints": endpoints or None})]
+
+
+def _create(service: Obj, group: Group, endpoints: list[Obj], stamp: str) -> Create:
+    family, ports = group
+    meta = service["metadata"]
+    body: dict[str, Any] = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "generateName": f"{meta['name']}-",
+            "namespace": meta["namespace"],
+            "labels": _labels(service),
+            "annotations": {TRIGGER: stamp},
+            "ownerReferences": controlled_by(service, kind="Service", api_version="v1"),
+        },
+        "addressType": family,
+        "endpoints": endpoints or None,
+        "ports": port_objects(ports) or None,
+    }
+    return Create(RESOURCE, body)
+
+
+def _labels(service: Obj) -> dict[str, str]:
+    labels = copied_labels(service, (MANAGED_BY, SERVICE_NAME, HEADLESS))
+    labels |= {MANAGED_BY: MANAGER, SERVICE_NAME: service["metadata"]["name"]}
+    if is_headless(service):
+        labels[HEADLESS] = ""
+    return labels

@@ -1,0 +1,64 @@
+"""Planted faults of the endpoint controllers: every place where they may be broken on purpose, and how.
+
+Ids are those of the catalogue of Service faults. Each function is asked at the one spot it concerns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.embedded.api.faults import active
+from harness.embedded.controllers.snapshot import Obj, Snapshot
+
+RESOURCE = "faults.faults.harness.dev"
+
+
+def is_active(snapshot: Snapshot, fault: str, namespace: str) -> bool:
+    """Whether the fault is planted for this namespace."""
+    return active(snapshot.all(RESOURCE), fault, namespace=namespace) is not None
+
+
+def terminating_pods_vanish(snapshot: Snapshot, pod: Obj) -> bool:
+    """services/F35: terminating pods leave the endpoints at once, so nothing is left to fall back to."""
+    return is_active(snapshot, "services/F35", pod["metadata"]["namespace"])
+
+
+def ended_pods_count(snapshot: Snapshot, pod: Obj) -> bool:
+    """services/F38: pods that have ended stay published."""
+    return is_active(snapshot, "services/F38", pod["metadata"]["namespace"])
+
+
+def lost_slices_stay_lost(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F60: a slice that somebody deleted is not made again."""
+    return is_active(snapshot, "services/F60", namespace)
+
+
+def external_name_selects(snapshot: Snapshot, service: Obj) -> bool:
+    """services/F63: a selector on an ExternalName Service produces endpoints."""
+    return is_active(snapshot, "services/F63", service["metadata"]["namespace"])
+
+
+def first_pod_names_the_port(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F70: a named target port is looked up in the first pod only, for all of them."""
+    return is_active(snapshot, "services/F70", namespace)
+
+
+@dataclass
+class StaleView:
+    """services/F59: while planted, the endpoint controllers go on seeing the pods as they were when it began."""
+
+    _frozen: dict[str, list[Obj]] = field(default_factory=dict)
+
+    def apply(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot as a controller with a stuck cache sees it."""
+        namespaces = {namespace["metadata"]["name"] for namespace in snapshot.all("namespaces")}
+        stuck = {name for name in namespaces if is_active(snapshot, "services/F59", name)}
+        for name in self._frozen.keys() - stuck:
+            del self._frozen[name]
+        if not stuck:
+            return snapshot
+        for name in stuck - self._frozen.keys():
+            self._frozen[name] = list(snapshot.in_namespace("pods", name))
+        fresh = [pod for pod in snapshot.all("pods") if pod["metadata"]["namespace"] not in stuck]
+        old = [pod for name in sorted(stuck) for pod in self._frozen[name]]
+        return Snapshot(dict(snapshot.objects) | {"pods": [*fresh, *old]}, now=snapshot.now)
