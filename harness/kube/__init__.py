@@ -1,1 +1,1 @@
-"""The official Kubernetes client behind one facade. Nothing else imports it."""
+"""Everything between us and a Kubernetes API: requests, watches, exec streams. The only place of the official client."""

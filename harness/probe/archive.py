@@ -1,0 +1,78 @@
+"""The agent as one file, and how to start it: what a manifest needs to carry an agent.
+
+The archive is made from `harness/agent` alone, the same bytes every time, with `agent` as its own top level.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Sequence
+from importlib import resources
+
+ARCHIVE_NAME = "agent.pyz"
+"""Key of the ConfigMap's binaryData and name of the file."""
+
+MOUNT = "/agent"
+"""Where manifests mount the archive."""
+
+CONTAINER = "agent"
+"""The container's name."""
+
+_PYTHON = ("python3", "-I", "-S", f"{MOUNT}/{ARCHIVE_NAME}")
+
+RELAY_COMMAND: tuple[str, ...] = (*_PYTHON, "relay")
+"""What to exec in the container to talk to the agent."""
+
+FIELD_ENVIRONMENT: dict[str, str] = {
+    "POD_NAME": "metadata.name",
+    "POD_NAMESPACE": "metadata.namespace",
+    "POD_UID": "metadata.uid",
+    "NODE_NAME": "spec.nodeName",
+    "POD_IPS": "status.podIPs",
+}
+"""Environment variable → downward API field: how the agent learns who it is."""
+
+DEFAULT_SERVERS: tuple[str, ...] = ("tcp:80", "tcp:81", "udp:80", "udp:81")
+"""The lanes of a connectivity table. Names are `proto:port` or `proto:port@address`."""
+
+READY_PATH = "/ready"
+"""HTTP path for a readiness probe, on any TCP port the agent serves."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MAIN = b"import sys\nfrom agent.main import main\nsys.exit(main(sys.argv[1:]))\n"
+
+
+def serve_command(
+    servers: Sequence[str] = DEFAULT_SERVERS, *, linger: float = 0.0, ready: bool = True
+) -> tuple[str, ...]:
+    """The container's command. `linger`: seconds to keep serving after SIGTERM; `ready`: what `/ready` says at first."""
+    options = [f"--linger={linger:g}"] if linger else []
+    return (*_PYTHON, "serve", *options, *([] if ready else ["--unready"]), *servers)
+
+
+def archive() -> bytes:
+    """The zipapp: equal sources give equal bytes."""
+    folder = resources.files("harness.agent")
+    sources = sorted((entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".py"))
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        _add(packed, "__main__.py", _MAIN)
+        for name, source in sources:
+            if name != "__main__.py":
+                _add(packed, f"agent/{name}", source)
+    return content.getvalue()
+
+
+def _add(packed: zipfile.ZipFile, name: str, source: bytes) -> None:
+    entry = zipfile.ZipInfo(name, date_time=_EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3
+    entry.external_attr = 0o644 << 16
+    packed.writestr(entry, source)
+
+
+def fingerprint(content: bytes) -> str:
+    """A short name for these bytes, for labels and names of ConfigMaps."""
+    return hashlib.sha256(content).hexdigest()[:10]
