@@ -1,0 +1,77 @@
+"""The aiohttp application and its listeners.
+
+One route takes every path (`dispatch`); around it stands what turns refusals into Status bodies and an unforeseen error
+into a logged 500. HTTP/1.1 only: exec needs its upgrade, and clients of every age speak it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiohttp import web
+
+from harness.effects.clock import Clock, RealClock
+from harness.embedded.apiserver.authority import Authority
+from harness.embedded.apiserver.call import BODY_LIMIT, Server
+from harness.embedded.apiserver.dispatch import dispatch
+from harness.embedded.apiserver.replies import answer
+from harness.embedded.apiserver.runtime import Runtime
+from harness.embedded.store.errors import ApiError, internal
+from harness.embedded.store.objects import Store
+
+VERSION = "v1.36.0"
+"""The Kubernetes release whose behaviour is reproduced: that of the recordings."""
+SHUTDOWN_GRACE = 0.2
+"""Seconds that open watches and execs get to end when the server stops."""
+
+log = logging.getLogger(__name__)
+
+
+def make_app(
+    store: Store,
+    runtime: Runtime,
+    *,
+    auth: Authority,
+    version: str = VERSION,
+    clock: Clock | None = None,
+    advertised: str = "172.18.0.2:6443",
+) -> web.Application:
+    """The API server over a store and the kubelets. `advertised` is the address the discovery documents name."""
+    server = Server(store, runtime, auth, clock or RealClock(), version, advertised)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await dispatch(server, request)
+
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_refusals])
+    app.router.add_route("*", "/{path:.*}", handle)
+    return app
+
+
+async def serve(app: web.Application, sockets: Iterable[socket.socket], context: ssl.SSLContext) -> web.AppRunner:
+    """Listen on bound sockets. The caller ends it with `await runner.cleanup()`."""
+    # A watch whose client has gone must notice: its handler waits for events, not for the client.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_GRACE)
+    await runner.setup()
+    for one in sockets:
+        await web.SockSite(runner, one, ssl_context=context).start()
+    return runner
+
+
+@web.middleware
+async def _refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return answer(error.status, code=error.code)
+    except (web.HTTPException, asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception as error:
+        log.exception("%s %s", request.method, request.path)
+        failed = internal(f"{type(error).__name__}: {error}")
+        return answer(failed.status, code=failed.code)
