@@ -25,7 +25,9 @@ from typing import IO, Any
 from harness.clusters.provider import Access, ClusterError
 from harness.effects.clock import Clock, RealClock
 from harness.effects.run import start
-from harness.embedded.wiring import Settings
+from harness.embedded.wiring import FAMILIES, Settings
+
+__all__ = ["FAMILIES", "EmbeddedCluster", "Settings", "ask", "down", "refusal", "standing_names", "up"]
 
 BOOT_LIMIT = 60.0
 """Seconds until a boot counts as failed. A boot takes about two; this is for machines under heavy load."""
@@ -171,7 +173,7 @@ def up(settings: Settings, *, clock: Clock | None = None) -> dict[str, Any]:
         standing.close()
         raise ClusterError(f"an embedded cluster named {settings.name!r} is up already: harness down") from error
     standing.listen(8)
-    with contextlib.closing(standing), _loopback_listener() as listener, open(os.devnull, "ab") as nowhere:
+    with contextlib.closing(standing), _loopback_listener() as listener, Path(os.devnull).open("ab") as nowhere:
         process = start(
             _command(settings, listener.fileno(), control_fd=None, name_fd=standing.fileno()),
             env={**os.environ, "PATH": _path()},

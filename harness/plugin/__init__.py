@@ -1,1 +1,96 @@
-"""The pytest side: options, fixtures, outcomes, workers."""
+"""The pytest side: options, fixtures, outcomes, workers. Loaded by entry point, silent until a test uses a fixture.
+
+Hooks only; what they do is in the modules beside. The fixtures are `cluster`, `kube`, `arena`, `deploy` and `check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.plugin import options, outcomes
+from harness.plugin.fixtures import arena, check, cluster, deploy, kube, turn, worker_arena
+from harness.plugin.hooks import Controller, Recorder
+from harness.plugin.session import HEADERS, RUN, SETTLED, WORKER, RunSession, WorkerSession
+from harness.world.ownership import Owner
+
+__all__ = ["arena", "check", "cluster", "deploy", "kube", "turn", "worker_arena"]
+
+MARKS = (
+    "requirement(*ids, needs=(), promise=''): the requirements of the catalogue that this test decides",
+    "exclusive: the test changes what others stand on and runs alone",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare our options."""
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the run, or join it when this process is an xdist worker."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    told = getattr(config, "workerinput", {}).get("harness")
+    if told is not None:
+        owner = Owner(told["run"], config.workerinput["workerid"])  # type: ignore[attr-defined]
+        session = WorkerSession(options.read(config), owner, Path(told["directory"]), told["invitation"])
+        config.stash[WORKER] = session
+    elif not hasattr(config, "workerinput"):
+        run = RunSession(config)
+        config.stash[RUN] = run
+        config.stash[WORKER] = run.worker()
+        config.pluginmanager.register(Recorder(run), "harness.recorder")
+        if config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(Controller(run), "harness.controller")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say at once what the run is about."""
+    run = config.stash.get(RUN, None)
+    return f"harness: {HEADERS[run.options.cluster]}" if run is not None else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give a phase of one of our tests its verdict."""
+    report = yield
+    if outcomes.ours(item):
+        outcomes.stamp(item, report, call.excinfo.value if call.excinfo else None)
+        if settled := item.stash.get(SETTLED, None):
+            setattr(report, "harness_settled", settled)  # noqa: B010  # pytest's type does not know it
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """What does not apply is skipped with its reason."""
+    try:
+        yield
+    except Exception as error:
+        outcomes.skip_not_applicable(error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """What does not apply is skipped with its reason, also when a fixture finds out."""
+    try:
+        yield
+    except Exception as error:
+        outcomes.skip_not_applicable(error)
+        raise
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """UNKNOWN has a letter and a colour of its own."""
+    told = outcomes.read(report)
+    if told is not None and told["verdict"] == outcomes.UNKNOWN:
+        return "unknown", "U", ("UNKNOWN", {"yellow": True})
+    return None

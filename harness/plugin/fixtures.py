@@ -1,0 +1,114 @@
+"""The fixtures: `cluster`, `kube`, `arena`, `deploy`, `check`. Session-wide things belong to a worker."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.clusters.provider import ClusterError
+from harness.effects.clock import RealClock
+from harness.kube.client import Kube
+from harness.model.judgement import Unmeasured
+from harness.plugin import outcomes
+from harness.plugin.session import SETTLED, WORKER, WorkerSession
+from harness.probe import archive
+from harness.probe.pool import Pool
+from harness.suite.arena import Arena, WorkerArena
+from harness.suite.check import Check
+from harness.suite.facts import ClusterFacts
+from harness.world.manifests import Agent
+
+
+def connect(session: WorkerSession) -> Kube:
+    """A client of the run's cluster. Raises Unmeasured when it was refused; the run's exit code says so too."""
+    try:
+        access = session.access
+    except ClusterError as refusal:
+        raise Unmeasured(str(refusal)) from refusal
+    version = importlib.metadata.version("kubernetes-network-harness")
+    return Kube.connect(access.kubeconfig, context=access.context, version=version, run=session.owner.run)
+
+
+@pytest.fixture(scope="session")
+def kube(pytestconfig: pytest.Config) -> Iterator[Kube]:
+    """The Kubernetes API of the cluster under test, in dictionaries."""
+    client = connect(pytestconfig.stash[WORKER])
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config, kube: Kube) -> ClusterFacts:
+    """What the cluster has: nodes, families, its DNS."""
+    return ClusterFacts(kube, kind=pytestconfig.stash[WORKER].access.kind)
+
+
+@pytest.fixture(scope="session")
+def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts) -> Iterator[WorkerArena]:
+    """Nine pods of this worker's own, made when first needed."""
+    session = pytestconfig.stash[WORKER]
+    agent = Agent(
+        archive=archive.archive(),
+        image=session.options.image,
+        serve=archive.serve_command,
+        name=archive.ARCHIVE_NAME,
+        mount=archive.MOUNT,
+        container=archive.CONTAINER,
+        ready_path=archive.READY_PATH,
+        fields=archive.FIELD_ENVIRONMENT,
+    )
+    base = WorkerArena(kube, session.owner, agent, pool=Pool(kube), waits=session.options.waits)
+    try:
+        base.create(cluster.node_names)
+        yield base
+    finally:
+        base.remove()
+        session.probes.close()
+
+
+@pytest.fixture
+def turn(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[None]:
+    """A turn on the cluster: beside others, or alone for a test marked `exclusive`."""
+    turns = pytestconfig.stash[WORKER].turns
+    alone = request.node.get_closest_marker("exclusive") is not None
+    with turns.exclusive() if alone else turns.shared():
+        yield
+
+
+@pytest.fixture
+def arena(
+    request: pytest.FixtureRequest,
+    pytestconfig: pytest.Config,
+    cluster: ClusterFacts,
+    worker_arena: WorkerArena,
+    turn: None,  # noqa: ARG001  # held while the test runs
+) -> Iterator[Arena]:
+    """The arena for one test; what the test adds is removed when it ends."""
+    for mark in request.node.iter_markers("requirement"):
+        cluster.must_have(mark.kwargs.get("needs", ()))
+    leased = Arena(worker_arena, case=request.node.nodeid, log=pytestconfig.stash[WORKER].probes.write)
+    try:
+        yield leased
+    finally:
+        leased.close()
+
+
+@pytest.fixture
+def deploy(arena: Arena) -> Callable[..., list[dict[str, Any]]]:
+    """Apply objects into the arena: `deploy(service, policy, namespace="x")`; removed when the test ends."""
+    return arena.apply
+
+
+@pytest.fixture
+def check(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Check]:
+    """Judges the test's promise; a test that asks for it and never judges is an error."""
+    item: Any = request.node
+    waits = pytestconfig.stash[WORKER].options.waits
+    judge = Check(promise=outcomes.promise_of(item), ids=outcomes.ids_of(item), clock=RealClock(), waits=waits)
+    item.stash[SETTLED] = judge.settled
+    yield judge
+    if not judge.done:
+        raise judge.unknown("the test ended without judging anything")

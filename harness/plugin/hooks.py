@@ -1,0 +1,67 @@
+"""Hooks of the process that owns a run: it records, ends, sums up, and tells xdist's workers whose they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.plugin import outcomes
+from harness.plugin.session import RunSession
+
+
+class Recorder:
+    """Keeps the record of a run and ends it."""
+
+    def __init__(self, run: RunSession) -> None:
+        self._run = run
+        self._ended = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """One phase of one test is over, here or in a worker."""
+        if outcomes.read(report) is not None:
+            self._run.note(report)
+        elif report.failed:
+            self._run.foreign_failures += 1
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Remove what was made, write the report, say how it went by the exit code."""
+        if self._ended:
+            return
+        self._ended = True
+        self._run.end()
+        session.exitstatus = self._run.exit_code(int(exitstatus))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Our part of the terminal's last lines, and each UNKNOWN in full, as pytest does for failures."""
+        if not self._run.tests:
+            return
+        unknown = [test for test in self._run.tests if test.verdict == outcomes.UNKNOWN]
+        if unknown:
+            terminalreporter.section("UNKNOWN: could not be measured", yellow=True)
+            for test in unknown:
+                terminalreporter.write_line(f"___ {test.name}")
+                terminalreporter.write_line(test.reason)
+        terminalreporter.section("promises")
+        for line in self._run.summary():
+            terminalreporter.write_line(line)
+
+
+class Controller:
+    """Hooks that exist only with xdist, in the process that directs its workers."""
+
+    def __init__(self, run: RunSession) -> None:
+        self._run = run
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker whose it is."""
+        told = {"run": self._run.run, "directory": str(self._run.directory.absolute())}
+        node.workerinput["harness"] = {**told, "invitation": self._run.owner.invitation()}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: Any) -> None:
+        """A crashed worker says nothing about the promise it was asking."""
+        outcomes.mark_crashed(report)

@@ -1,0 +1,75 @@
+"""UNKNOWN as an outcome of its own in pytest, safe through xdist.
+
+A promise's test ends PASS, FAIL, UNKNOWN or SKIP. Only `Broken` is FAIL; whatever else goes wrong in one of our tests
+(a fixture, a lost agent, an error of ours, a crashed worker) is UNKNOWN. Tests that use nothing of ours are left alone.
+The verdict travels as a plain attribute of the report, which xdist carries between processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.model.judgement import Broken, Judgement, NotApplicable
+
+ATTRIBUTE = "harness"
+FAIL, UNKNOWN, PASS, SKIP = "FAIL", "UNKNOWN", "PASS", "SKIP"
+FIXTURES = frozenset({"cluster", "kube", "arena", "check", "deploy", "turn"})
+"""A test that uses one of these is judged by us."""
+
+
+def ours(item: pytest.Item) -> bool:
+    """Whether a test asks something of a cluster through this plugin."""
+    if item.get_closest_marker("requirement") is not None:
+        return True
+    return bool(FIXTURES.intersection(getattr(item, "fixturenames", ())))
+
+
+def stamp(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
+    """Add our verdict to a phase's report, and replace a traceback by the judgement's own text."""
+    verdict = _verdict(report, error)
+    if verdict is None:
+        return
+    if isinstance(error, Judgement):
+        report.longrepr = str(error)
+    setattr(report, ATTRIBUTE, {"verdict": verdict, "ids": ids_of(item), "promise": promise_of(item)})
+
+
+def _verdict(report: pytest.TestReport, error: BaseException | None) -> str | None:
+    if report.skipped:
+        return SKIP
+    if report.failed:
+        return FAIL if isinstance(error, Broken) else UNKNOWN
+    return PASS if report.when == "call" else None
+
+
+def skip_not_applicable(error: BaseException) -> None:
+    """Turn `NotApplicable` into pytest's skip, with its reason."""
+    if isinstance(error, NotApplicable):
+        pytest.skip(str(error))
+
+
+def ids_of(item: pytest.Item) -> list[str]:
+    """The requirement ids a test decides, nearest mark first, without repetition."""
+    return list(dict.fromkeys(str(id_) for mark in item.iter_markers("requirement") for id_ in mark.args))
+
+
+def promise_of(item: pytest.Item) -> str:
+    """The promise as a sentence: a case's own, else the first line of the test's docstring."""
+    for mark in item.iter_markers("requirement"):
+        if mark.kwargs.get("promise"):
+            return str(mark.kwargs["promise"])
+    text = getattr(getattr(item, "function", None), "__doc__", None) or ""
+    return text.strip().splitlines()[0] if text.strip() else ""
+
+
+def read(report: Any) -> dict[str, Any] | None:
+    """What `stamp` left on a report; None for reports that are not ours."""
+    found = getattr(report, ATTRIBUTE, None)
+    return found if isinstance(found, dict) else None
+
+
+def mark_crashed(report: Any) -> None:
+    """A worker died in this test: nothing is known about its promise."""
+    setattr(report, ATTRIBUTE, {"verdict": UNKNOWN, "ids": [], "promise": ""})

@@ -1,0 +1,103 @@
+"""One owner of the cluster for all workers of a run.
+
+The controller (or the only process, without xdist) makes the cluster when somebody first needs it and removes it at the
+end. Workers ask over a loopback connection that both sides authenticate with a key of this run; it works on every
+platform, leaves no file, and closes with its process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Any
+
+from harness.clusters.provider import Access, ClusterError, Provider
+
+
+class ClusterOwner:
+    """Holds the provider; hands out access; destroys. Safe from many threads."""
+
+    def __init__(self, provider: Provider, *, prepare: Callable[[Access], None]) -> None:
+        self.provider = provider
+        self._prepare = prepare
+        self._lock = threading.Lock()
+        self._access: Access | None = None
+        self._refusal: ClusterError | None = None
+        self._key = secrets.token_bytes(32)
+        self._listener: Listener | None = None
+
+    def access(self) -> Access:
+        """The cluster, made on the first call. Raises the same ClusterError for everybody when it cannot be had."""
+        with self._lock:
+            if self._refusal is not None:
+                raise self._refusal
+            if self._access is None:
+                try:
+                    access = self.provider.create()
+                    self._prepare(access)
+                except ClusterError as refusal:
+                    self._refusal = refusal
+                    raise
+                self._access = access
+            return self._access
+
+    @property
+    def made(self) -> Access | None:
+        """The cluster if somebody needed it."""
+        return self._access
+
+    @property
+    def refusal(self) -> ClusterError | None:
+        """Why there is no cluster, when it was refused."""
+        return self._refusal
+
+    def invitation(self) -> dict[str, Any]:
+        """What a worker needs to reach this owner; begins to listen."""
+        if self._listener is None:
+            self._listener = Listener(("127.0.0.1", 0), authkey=self._key)
+            threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+        return {"address": list(self._listener.address), "key": self._key.hex()}
+
+    def close(self) -> None:
+        """Stop listening and destroy the cluster."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.close()
+        self.provider.destroy()
+
+    def _serve(self, listener: Listener) -> None:
+        while True:
+            try:
+                line = listener.accept()
+            except OSError:
+                return  # closed
+            except Exception:  # noqa: BLE001, S112  # a stranger without the key must not stop the owner
+                continue
+            threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+
+    def _answer(self, line: Connection) -> None:
+        with contextlib.closing(line), contextlib.suppress(EOFError, OSError):
+            line.recv()
+            try:
+                line.send(("access", self.access()))
+            except ClusterError as refusal:
+                line.send(("refused", str(refusal)))
+
+
+def access_from(invitation: dict[str, Any]) -> Access:
+    """A worker's way to the owner's cluster. Raises ClusterError when it was refused or the owner is gone."""
+    host, port = invitation["address"]
+    try:
+        with contextlib.closing(Client((host, port), authkey=bytes.fromhex(invitation["key"]))) as line:
+            line.send("access")
+            kind, said = line.recv()
+    except (OSError, EOFError) as error:
+        raise ClusterError(f"the owner of the cluster is gone: {error}") from error
+    if kind == "refused":
+        raise ClusterError(str(said))
+    if not isinstance(said, Access):
+        raise ClusterError(f"the owner of the cluster answered {type(said).__name__}")
+    return said

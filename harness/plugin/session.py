@@ -1,0 +1,179 @@
+"""The run as pytest sees it: who owns the cluster, where the report goes, what every test came to.
+
+One `RunSession` lives in the controller (or the only process); each xdist worker has a `WorkerSession`. Both offer the
+cluster; only the first makes and removes it and writes the report.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clusters.provider import Access, ClusterError
+from harness.effects.clock import RealClock, rfc3339
+from harness.effects.files import write_atomic
+from harness.kube.client import Kube
+from harness.kube.errors import KubeError
+from harness.plugin import options, outcomes
+from harness.plugin.owner import ClusterOwner, access_from
+from harness.plugin.turns import Turns
+from harness.report import junit, summary
+from harness.report.jsonlines import ProbeLog
+from harness.report.record import RunRecord, TestRecord, exit_code
+from harness.world.ownership import Owner, new_run_id
+from harness.world.tenancy import Tenancy
+
+SETTLED = pytest.StashKey[dict[str, float]]()
+"""How long what a test waited for took to converge, by name, in seconds."""
+
+HEADERS = {
+    "embedded": "embedded cluster: exercises the suites and a reference data plane, says nothing about anyone's CNI",
+    "kubeconfig": "existing cluster: only our own namespaces are touched",
+}
+
+
+@dataclass
+class WorkerSession:
+    """What a process that runs tests knows of the run."""
+
+    options: options.RunOptions
+    owner: Owner
+    directory: Path
+    invitation: dict[str, Any]
+
+    @functools.cached_property
+    def access(self) -> Access:
+        """The cluster of the run. Raises ClusterError."""
+        return access_from(self.invitation)
+
+    @functools.cached_property
+    def turns(self) -> Turns:
+        """The lock between workers."""
+        return Turns(self.directory)
+
+    @functools.cached_property
+    def probes(self) -> ProbeLog:
+        """The run's probe log."""
+        return ProbeLog(self.directory)
+
+
+class RunSession:
+    """What the controller, or the only process, knows of the run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.options = options.read(config)
+        self.clock = RealClock()
+        self.run = new_run_id()
+        self.began = self.clock.now()
+        self.started = rfc3339(self.clock.wall())
+        stamp = self.started.replace(":", "").replace("-", "").rstrip("Z")
+        self.directory = self.options.report or Path(config.rootpath, "reports", f"{stamp}-{self.run}")
+        self.tests: list[TestRecord] = []
+        self.tenancy: Tenancy | None = None
+        self.facts: dict[str, Any] = {}
+        self.left: list[str] = []
+        self.owner = ClusterOwner(self.options.provider(), prepare=self._move_in)
+
+    def worker(self, name: str = "main") -> WorkerSession:
+        """The session of a worker in this process."""
+        return WorkerSession(self.options, Owner(self.run, name), self.directory, self.owner.invitation())
+
+    def _move_in(self, access: Access) -> None:
+        """Say whose run this is on the cluster, after sweeping what killed runs left there."""
+        kube = Kube.connect(access.kubeconfig, context=access.context, run=self.run)
+        try:
+            self.tenancy = Tenancy.begin(kube, self.run, clock=self.clock, waits=self.options.waits)
+        except KubeError as error:
+            raise ClusterError(str(error)) from error
+        self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
+
+    def note(self, report: Any) -> None:
+        """Keep what a phase's report says of one of our tests; a later phase may only make it worse."""
+        told = outcomes.read(report)
+        if told is None:
+            return
+        record = TestRecord(
+            name=report.nodeid,
+            ids=tuple(told["ids"]),
+            promise=told["promise"],
+            verdict=told["verdict"],
+            reason=_reason(report),
+            seconds=report.duration,
+            worker=getattr(report, "worker_id", "main"),
+            settled=dict(getattr(report, "harness_settled", {})),
+        )
+        earlier = next((test for test in self.tests if test.name == record.name), None)
+        if earlier is None:
+            self.tests.append(record)
+        elif record.verdict != outcomes.PASS:
+            self.tests[self.tests.index(earlier)] = record
+
+    def end(self) -> None:
+        """Leave the cluster as it was found, write the report, remove the cluster."""
+        if self.owner.made is not None and self.tests:
+            self._diagnose()
+        if self.tenancy is not None:
+            try:
+                self.tenancy.end()
+            except KubeError as error:
+                self.left.append(f"left behind, remove with `harness clean`: {error}")
+        self.owner.close()
+        if self.tests:
+            self._write()
+
+    def record(self) -> RunRecord:
+        """The run so far."""
+        seconds = self.clock.now() - self.began
+        return RunRecord(self.run, self.started, seconds, self.facts, tuple(self.tests), tuple(self.left))
+
+    def exit_code(self, pytests: int) -> int:
+        """Pytest's exit code, sharpened by our verdicts (design §8)."""
+        if pytests not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} or not self.tests:
+            return pytests
+        if self.owner.refusal is not None:
+            return int(pytest.ExitCode.USAGE_ERROR)
+        if pytests == pytest.ExitCode.TESTS_FAILED and self.foreign_failures:
+            return pytests
+        return exit_code(self.tests)
+
+    foreign_failures = 0
+    """Failed tests that are not ours: they keep pytest's own meaning."""
+
+    def summary(self) -> list[str]:
+        """The terminal's last lines."""
+        return list(summary.lines(self.record(), self.directory))
+
+    def _diagnose(self) -> None:
+        if any(test.verdict in {outcomes.FAIL, outcomes.UNKNOWN} for test in self.tests):
+            self.owner.provider.diagnose(self.directory / "cluster")
+
+    def _write(self) -> None:
+        record = self.record()
+        write_atomic(self.directory / "junit.xml", junit.render(record))
+        write_atomic(self.directory / "run.json", _json(record.as_dict()))
+        for lock in (".gate", ".turn"):
+            (self.directory / lock).unlink(missing_ok=True)
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, default=str).encode() + b"\n"
+
+
+def _reason(report: Any) -> str:
+    """Why a test did not pass, in full."""
+    told = report.longrepr
+    if told is None:
+        return ""
+    if isinstance(told, tuple) and len(told) == 3:
+        return str(told[2]).removeprefix("Skipped: ")
+    return str(told)
+
+
+RUN = pytest.StashKey[RunSession]()
+WORKER = pytest.StashKey[WorkerSession]()

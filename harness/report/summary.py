@@ -1,0 +1,37 @@
+"""The end of a run in the terminal: what holds, what does not, what is not known, what does not apply. Plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.report.record import RunRecord
+
+WORDS = {"PASS": "hold", "FAIL": "broken", "UNKNOWN": "unknown", "SKIP": "skipped"}
+SHOWN = 20
+"""Skipped tests that are listed one by one; the report has all."""
+
+
+def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
+    """The summary, a line each."""
+    told = ", ".join(f"{count} {WORDS[verdict]}" for verdict, count in run.tally().items() if count)
+    yield f"{len(run.requirements())} requirements asked: {told or 'none'}"
+    for verdict in ("FAIL", "UNKNOWN"):
+        for test in run.tests:
+            if test.verdict == verdict:
+                yield f"{verdict:8}{' '.join(test.ids)}  {test.promise or test.name}"
+    skipped = [test for test in run.tests if test.verdict == "SKIP"]
+    reasons: dict[str, list[str]] = {}
+    for test in skipped:
+        reasons.setdefault(test.reason.strip(), []).extend(test.ids or (test.name,))
+    for reason, ids in list(reasons.items())[:SHOWN]:
+        yield f"{'SKIP':8}{' '.join(sorted(set(ids)))}  {reason}"
+    slowest = max(
+        ((name, s) for test in run.tests for name, s in test.settled.items()), key=lambda x: x[1], default=None
+    )
+    if slowest is not None:
+        yield f"slowest to converge: {slowest[0]}, {slowest[1]:.2f} s"
+    for note in run.notes:
+        yield note
+    if directory is not None:
+        yield f"report: {directory}"

@@ -1,0 +1,255 @@
+"""The arena: nine agent pods in three namespaces, leased by one worker, asked by many tests.
+
+`WorkerArena` makes and removes it, once per worker. `Arena` is what one test sees: its questions are logged under the
+test's name, and what it adds or changes (objects, pods, labels) is taken back when it ends.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from harness.kube.client import Kube
+from harness.kube.errors import KubeError
+from harness.model.judgement import NotApplicable
+from harness.model.refs import Family, NamespacedName, PodRef
+from harness.model.waits import Waits
+from harness.oracle.snapshot import Snapshot
+from harness.probe.asks import Ask
+from harness.probe.pool import Pool
+from harness.probe.results import Result
+from harness.world import manifests, topology
+from harness.world.deploy import apply_all, await_gone, await_ready, remove_case
+from harness.world.manifests import Agent, PodShape
+from harness.world.ownership import Owner
+
+SNAPSHOT_KINDS = ("pods", "services", "endpointslices.discovery.k8s.io", "networkpolicies.networking.k8s.io")
+Log = Callable[[Iterable[Mapping[str, Any]]], None]
+
+
+@dataclass(frozen=True)
+class ArenaPod:
+    """A pod of the arena as it stands in the cluster."""
+
+    ref: str
+    namespace: str
+    name: str
+    node: str
+    addresses: tuple[str, ...]
+
+    @property
+    def key(self) -> NamespacedName:
+        """How sessions know it."""
+        return NamespacedName(self.namespace, self.name)
+
+    @property
+    def full(self) -> str:
+        """`namespace/name` as the cluster knows it, and as answers name it."""
+        return f"{self.namespace}/{self.name}"
+
+    def address(self, family: Family | str | None = None) -> str:
+        """Its address: the first, or the one of a family. Raises NotApplicable without one."""
+        for each in self.addresses:
+            if family is None or Family.of(each) == family:
+                return each
+        raise NotApplicable(f"pod {self.ref} has no {family} address: the cluster is single-stack")
+
+    @classmethod
+    def of(cls, ref: str, pod: Mapping[str, Any]) -> ArenaPod:
+        """From the API's object."""
+        status = pod["status"]
+        several = tuple(each["ip"] for each in status.get("podIPs") or [{"ip": status["podIP"]}])
+        metadata = pod["metadata"]
+        return cls(ref, metadata["namespace"], metadata["name"], pod["spec"]["nodeName"], several)
+
+
+class WorkerArena:
+    """The arena of one worker: made on first use, removed when the worker ends."""
+
+    def __init__(self, kube: Kube, owner: Owner, agent: Agent, *, pool: Pool, waits: Waits) -> None:
+        self.kube, self.owner, self.agent, self.pool, self.waits = kube, owner, agent, pool, waits
+        self.namespaces = {letter: owner.namespace(letter) for letter in topology.NAMESPACES}
+        self.pods: dict[str, ArenaPod] = {}
+
+    def create(self, nodes: Sequence[str]) -> None:
+        """Make namespaces, then the pods side by side; Ready when it returns. Raises KubeError, NotReadyError."""
+        marks = self.owner.labels()
+        spaces = [manifests.namespace(name, labels={"ns": letter}) for letter, name in self.namespaces.items()]
+        apply_all(self.kube, spaces, marks)
+        config = manifests.agent_config(self.agent)
+        apply_all(self.kube, [_in(config, name) for name in self.namespaces.values()], marks)
+        self._await_accounts()
+        placed = topology.arena(nodes)
+        pods = [
+            _in(
+                manifests.pod(
+                    place.ref.pod,
+                    PodShape(labels={"pod": place.ref.pod, "app": "agent"}, node=place.node),
+                    self.agent,
+                ),
+                self.namespaces[place.ref.namespace],
+            )
+            for place in placed
+        ]
+        apply_all(self.kube, pods, marks)
+        names = {str(place.ref): (self.namespaces[place.ref.namespace], place.ref.pod) for place in placed}
+        there = await_ready(self.kube, list(names.values()), waits=self.waits)
+        self.pods = {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
+
+    def remove(self) -> None:
+        """Close the streams and delete the namespaces; the run's end sees them gone. Raises KubeError."""
+        self.pool.close()
+        for name in self.namespaces.values():
+            self.kube.delete("namespaces", name)
+
+    def _await_accounts(self) -> None:
+        """A pod is refused until its namespace has its default ServiceAccount."""
+        for name in self.namespaces.values():
+            self.kube.wait(
+                "serviceaccounts",
+                "default",
+                lambda found: found is not None,
+                timeout=self.waits.pod_ready,
+                namespace=name,
+            )
+
+
+class Arena:
+    """The arena as one test uses it. Namespaces are written as letters: `x`; pods as `x/a`."""
+
+    def __init__(self, base: WorkerArena, *, case: str, log: Log) -> None:
+        self.kube, self.waits = base.kube, base.waits
+        self.namespaces = dict(base.namespaces)
+        self.pods = dict(base.pods)
+        self._base = base
+        self._case = case
+        self._log = log
+        self._undo: list[Callable[[], object]] = []
+        self._extra: dict[str, list[str]] = {}
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    def ask(self, ref: str, *asks: Ask) -> list[Result]:
+        """Ask one pod, all at once; one result per ask."""
+        return self.ask_all({ref: asks})[ref]
+
+    def ask_all(self, asks: Mapping[str, Sequence[Ask]], *, parallel: int = 0) -> dict[str, list[Result]]:
+        """Ask many pods side by side. `parallel` bounds what each pod has in flight (0: everything)."""
+        named = {self.pods[ref].key: list(each) for ref, each in asks.items()}
+        told = self._base.pool.ask_many(named, parallel=parallel)
+        results = {ref: told[self.pods[ref].key] for ref in asks}
+        self._log(_row(self._case, ref, result) for ref, each in results.items() for result in each)
+        return results
+
+    # -- changing -------------------------------------------------------------------------------------------------
+
+    def apply(self, *objects: Mapping[str, Any], namespace: str = "x") -> list[dict[str, Any]]:
+        """Apply objects into a namespace of the arena (or the one they name); as stored. Gone when the test ends."""
+        placed = [_in(each, self.namespace(each.get("metadata", {}).get("namespace") or namespace)) for each in objects]
+        return apply_all(self.kube, placed, self._base.owner.labels(case=self._case))
+
+    def namespace(self, letter: str) -> str:
+        """The real name of a namespace of the arena."""
+        return self.namespaces.get(letter, letter)
+
+    def delete(self, resource: str, name: str, *, namespace: str = "x", grace: int | None = None) -> None:
+        """Delete something this test made."""
+        self.kube.delete(resource, name, namespace=self.namespace(namespace), grace=grace)
+
+    def start(self, pods: Mapping[str, PodShape], *, ready: bool = True) -> None:
+        """More pods: `{"x/d": PodShape(...)}`. Ready when it returns, unless told not to wait; gone with the test."""
+        marks = self._base.owner.labels(case=self._case)
+        refs = {ref: PodRef.parse(ref) for ref in pods}
+        apply_all(
+            self.kube,
+            [
+                _in(manifests.pod(refs[ref].pod, shape, self._base.agent), self.namespace(refs[ref].namespace))
+                for ref, shape in pods.items()
+            ],
+            marks,
+        )
+        for ref in refs.values():
+            self._extra.setdefault(self.namespace(ref.namespace), []).append(ref.pod)
+        if ready:
+            self.adopt(*pods)
+
+    def adopt(self, *refs: str) -> None:
+        """Wait until pods of these names are Ready and make them askable, whoever made them."""
+        names = {ref: (self.namespace(PodRef.parse(ref).namespace), PodRef.parse(ref).pod) for ref in refs}
+        there = await_ready(self.kube, list(names.values()), waits=self.waits)
+        self.pods |= {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
+
+    def label(self, ref: str, labels: Mapping[str, str | None]) -> None:
+        """Change labels of an arena pod (None removes one); the old ones come back when the test ends."""
+        pod = self.pods[ref]
+        self._relabel("pods", pod.name, labels, namespace=pod.namespace)
+
+    def label_namespace(self, letter: str, labels: Mapping[str, str | None]) -> None:
+        """Change labels of an arena namespace (None removes one); the old ones come back when the test ends."""
+        self._relabel("namespaces", self.namespace(letter), labels, namespace=None)
+
+    def _relabel(self, resource: str, name: str, labels: Mapping[str, str | None], *, namespace: str | None) -> None:
+        before = self.kube.get(resource, name, namespace=namespace)["metadata"].get("labels") or {}
+        patch = functools.partial(self.kube.patch, resource, name, namespace=namespace)
+        self._undo.append(lambda: patch({"metadata": {"labels": {key: before.get(key) for key in labels}}}))
+        patch({"metadata": {"labels": dict(labels)}})
+
+    # -- looking at the API ---------------------------------------------------------------------------------------
+
+    def snapshot(self, *kinds: str, elsewhere: Iterable[str] = ()) -> Snapshot:
+        """What the API says now of the arena's namespaces (and `elsewhere`), of nodes, and of the namespaces."""
+        wanted = kinds or SNAPSHOT_KINDS
+        spaces = [*self.namespaces.values(), *elsewhere]
+        jobs: list[tuple[str, str | None]] = [(kind, space) for kind in wanted for space in spaces]
+        jobs += [("nodes", None), ("namespaces", None)]
+        with ThreadPoolExecutor(8) as lanes:
+            lists = list(lanes.map(lambda job: self.kube.list(job[0], namespace=job[1]).items, jobs))
+        return Snapshot.of(item for items in lists for item in items)
+
+    # -- ending ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Take back what this test did. Every step runs; the first trouble is raised at the end."""
+        troubles: list[Exception] = []
+        steps: list[Callable[[], object]] = [
+            *reversed(self._undo),
+            lambda: remove_case(self.kube, self._base.owner, self._case, self.namespaces.values()),
+            *(
+                functools.partial(await_gone, self.kube, namespace, names, waits=self.waits)
+                for namespace, names in self._extra.items()
+            ),
+        ]
+        for step in steps:
+            try:
+                step()
+            except KubeError as error:
+                troubles.append(error)
+        for namespace, names in self._extra.items():
+            self._base.pool.forget(NamespacedName(namespace, name) for name in names)
+        if troubles:
+            raise troubles[0]
+
+
+def _in(manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    return {**manifest, "metadata": {**manifest.get("metadata", {}), "namespace": namespace}}
+
+
+def _row(case: str, ref: str, result: Result) -> dict[str, Any]:
+    """A probe as a line of the report."""
+    row = {
+        "case": case,
+        "from": ref,
+        "ask": result.ask.do,
+        **{key: value for key, value in result.ask.wire().items() if key in {"host", "port", "server", "name", "path"}},
+        "seen": result.seen.name,
+        "ms": round(result.ms, 2),
+        "at": round(result.at, 3),
+    }
+    if result.answer is not None:
+        row |= {"answered_by": result.answer.who, "node": result.answer.node, "saw": result.answer.saw}
+    if result.error:
+        row["error"] = result.error
+    return row

@@ -1,0 +1,120 @@
+"""The `check` fixture: looks at a promise until it is settled, and says what came of it.
+
+A look returns `Findings`: every difference between what was expected and what was seen, with the symptoms that hint at
+a layer. No difference is good. Whoever looks decides nothing else: streaks, windows, texts and verdicts are made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from harness.effects.clock import Clock
+from harness.expect import Failure, NotConvergedError, NotHeldError, Symptom, converge, hold, render, trail_text
+from harness.model.difference import Difference, verdict_of
+from harness.model.judgement import Broken, Unmeasured
+from harness.model.outcome import Verdict
+from harness.model.waits import Waits
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one look found. Equal findings are one entry of a trail, so what differs each time stays out of that."""
+
+    differences: tuple[Difference, ...] = ()
+    symptoms: frozenset[Symptom] = frozenset()
+    asked: str = field(default="", compare=False)
+    rule: str = field(default="", compare=False)
+    evidence: tuple[str, ...] = field(default=(), compare=False)
+    repeat: str = field(default="", compare=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS without a difference, else the worst of them."""
+        return verdict_of(self.differences) if self.differences else Verdict.PASS
+
+    def __repr__(self) -> str:
+        return "; ".join(f"{each.what}: {each.seen}" for each in self.differences[:3]) or "as expected"
+
+    @classmethod
+    def joined(cls, many: Iterable[Findings]) -> Findings:
+        """Several looks at once, as one."""
+        each = [one for one in many if one.differences] or [Findings()]
+        return cls(
+            tuple(difference for one in each for difference in one.differences),
+            frozenset(symptom for one in each for symptom in one.symptoms),
+            "\n".join(one.asked for one in each if one.asked),
+            "\n".join(dict.fromkeys(one.rule for one in each if one.rule)),
+            tuple(line for one in each for line in one.evidence),
+            next((one.repeat for one in each if one.repeat), ""),
+        )
+
+
+class Check:
+    """Judges the promise of one test. Raises `Broken` or `Unmeasured` with the whole story."""
+
+    def __init__(self, *, promise: str, ids: Iterable[str], clock: Clock, waits: Waits) -> None:
+        self.waits = waits
+        self.settled: dict[str, float] = {}
+        self.done = False
+        self._promise = promise
+        self._ids = tuple(ids)
+        self._clock = clock
+
+    def eventually(self, what: str, look: Callable[[], Findings], *, within: float) -> Findings:
+        """Look until the streak is full; its time is a result of the run. `what` names it in reports."""
+        self.done = True
+        waits = self.waits
+        try:
+            reached = converge(
+                look,
+                lambda found: found.verdict,
+                clock=self._clock,
+                within=within,
+                streak=waits.streak,
+                spacing=waits.spacing,
+                what=what,
+            )
+        except NotConvergedError as error:
+            found = error.seen if isinstance(error.seen, Findings) else Findings()
+            story = f"{what}: not so within {within:g} s, {error.looks} looks"
+            self._fail(found, error.verdict, (story, trail_text(error.trail, last=4)))
+        self.settled[what] = round(reached.elapsed, 3)
+        return reached.seen
+
+    def always(self, what: str, look: Callable[[], Findings], *, for_: float) -> None:
+        """Every look of a whole window has to be good."""
+        self.done = True
+        try:
+            hold(look, lambda found: found.verdict, clock=self._clock, for_=for_, spacing=self.waits.spacing, what=what)
+        except NotHeldError as error:
+            worst = max(error.bad, key=lambda each: each.verdict)
+            story = f"{what}: did not stay so for {for_:g} s"
+            found = worst.seen if isinstance(worst.seen, Findings) else Findings()
+            self._fail(found, error.verdict, (story, trail_text(error.bad, last=4)))
+
+    def now(self, found: Findings) -> None:
+        """Judge what was found once, where looking again would prove nothing."""
+        self.done = True
+        if found.verdict is not Verdict.PASS:
+            self._fail(found, found.verdict, ())
+
+    def unknown(self, why: str) -> Unmeasured:
+        """The exception for a promise that cannot be measured, for the caller to raise."""
+        return Unmeasured(render(Failure(self._promise, self._ids, seen=why, verdict=Verdict.UNKNOWN)))
+
+    def _fail(self, found: Findings, verdict: Verdict, story: tuple[str, ...]) -> None:
+        text = render(
+            Failure(
+                self._promise,
+                self._ids,
+                asked=found.asked,
+                rule=found.rule,
+                differences=found.differences,
+                symptoms=found.symptoms,
+                evidence=(*story, *found.evidence),
+                repeat=found.repeat,
+                verdict=verdict,
+            )
+        )
+        raise (Broken if verdict is Verdict.FAIL else Unmeasured)(text)

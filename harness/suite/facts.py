@@ -1,0 +1,108 @@
+"""What a cluster has, found out once per worker: nodes, families, its DNS. The answers to a test's `needs`.
+
+A need that is not met ends as SKIP naming what is missing; the vocabulary is closed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from harness.kube.client import Kube
+from harness.kube.errors import NotFound
+from harness.model.judgement import NotApplicable, Unmeasured
+from harness.model.refs import Family
+
+DNS_LABELS = "k8s-app=kube-dns"
+FEATURES = {
+    "nodes2": "at least two schedulable Linux nodes",
+    "nodes3": "at least three schedulable Linux nodes",
+    "ipv4": "pods with IPv4 addresses",
+    "ipv6": "pods with IPv6 addresses",
+    "dual": "a dual-stack cluster",
+    "lb": "an implementation of LoadBalancer Services",
+    "faults": "a cluster that can be broken on request (the embedded one)",
+}
+"""Everything a test can need, and how a skip names it."""
+
+
+class ClusterFacts:
+    """Facts about the cluster under test, from its API only."""
+
+    def __init__(self, kube: Kube, *, kind: str) -> None:
+        self.kube = kube
+        self.kind = kind
+
+    @functools.cached_property
+    def nodes(self) -> tuple[dict[str, Any], ...]:
+        """Ready Linux nodes that take ordinary pods, by name. Raises Unmeasured when there is none."""
+        found = [node for node in self.kube.list("nodes").items if _takes_pods(node)]
+        if not found:
+            raise Unmeasured("the cluster has no Ready node that takes ordinary pods: kubectl get nodes")
+        return tuple(sorted(found, key=lambda node: str(node["metadata"]["name"])))
+
+    @property
+    def node_names(self) -> list[str]:
+        """Their names."""
+        return [str(node["metadata"]["name"]) for node in self.nodes]
+
+    def node_address(self, name: str, family: Family) -> str:
+        """A node's InternalIP of a family. Raises NotApplicable without one."""
+        node = next(node for node in self.nodes if node["metadata"]["name"] == name)
+        for each in node["status"]["addresses"]:
+            if each["type"] == "InternalIP" and Family.of(each["address"]) is family:
+                return str(each["address"])
+        raise NotApplicable(f"node {name} has no {family} address")
+
+    @functools.cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The families Services get, in the cluster's order, as its own `kubernetes` Service and nodes tell."""
+        cidrs = self.nodes[0]["spec"].get("podCIDRs") or []
+        if cidrs:
+            return tuple(dict.fromkeys(Family.of(cidr) for cidr in cidrs))
+        service = self.kube.get("services", "kubernetes", namespace="default")
+        return tuple(Family(each) for each in service["spec"].get("ipFamilies") or ["IPv4"])
+
+    @functools.cached_property
+    def dns_service(self) -> dict[str, Any]:
+        """The Service of the cluster DNS. Raises Unmeasured when none carries the usual label."""
+        try:
+            found = self.kube.list("services", namespace="kube-system", labels=DNS_LABELS).items
+        except NotFound:
+            found = []
+        if not found:
+            raise Unmeasured(f"no Service labelled {DNS_LABELS} in kube-system: where is the cluster DNS?")
+        return found[0]
+
+    @property
+    def dns_server(self) -> str:
+        """The ClusterIP that pods ask."""
+        return str(self.dns_service["spec"]["clusterIP"])
+
+    @functools.cached_property
+    def features(self) -> frozenset[str]:
+        """Which FEATURES are there; `lb` is left to `has_loadbalancer`, since finding out takes a Service."""
+        found = {"nodes2"} if len(self.nodes) >= 2 else set()
+        found |= {"nodes3"} if len(self.nodes) >= 3 else set()
+        found |= {"ipv4"} if Family.V4 in self.families else set()
+        found |= {"ipv6"} if Family.V6 in self.families else set()
+        found |= {"dual"} if len(self.families) == 2 else set()
+        found |= {"faults"} if self.kind == "embedded" else set()
+        return frozenset(found)
+
+    def must_have(self, needs: Iterable[str]) -> None:
+        """Raises NotApplicable naming everything that is missing. Raises ValueError for a need nobody knows."""
+        wanted = set(needs)
+        if unknown := wanted - set(FEATURES):
+            raise ValueError(f"unknown needs {sorted(unknown)}; known: {sorted(FEATURES)}")
+        missing = sorted(wanted - self.features - {"lb"})
+        if missing:
+            raise NotApplicable("needs " + "; ".join(FEATURES[each] for each in missing))
+
+
+def _takes_pods(node: dict[str, Any]) -> bool:
+    conditions = {each["type"]: each["status"] for each in node.get("status", {}).get("conditions") or []}
+    taints = [each for each in node["spec"].get("taints") or [] if each.get("effect") in {"NoSchedule", "NoExecute"}]
+    linux = node["metadata"].get("labels", {}).get("kubernetes.io/os", "linux") == "linux"
+    return conditions.get("Ready") == "True" and not taints and linux and not node["spec"].get("unschedulable")

@@ -1,0 +1,122 @@
+"""Putting objects into a cluster and taking them out again. One owner for each: the worker, or one case of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from harness.kube.client import Kube
+from harness.kube.errors import KubeError, WaitTimeout
+from harness.model.waits import Waits
+from harness.world.ownership import Owner, marked
+
+LANES = 9
+"""Requests under way at once when many objects are applied: an arena's worth."""
+
+REMOVABLE = ("networkpolicies.networking.k8s.io", "services", "endpointslices.discovery.k8s.io", "pods", "configmaps")
+"""What a case may leave in namespaces that outlive it, in the order in which it is removed."""
+
+
+class NotReadyError(Exception):
+    """Pods did not become Ready; the text says which, and what the cluster says about them."""
+
+
+def apply_all(kube: Kube, manifests: Iterable[Mapping[str, Any]], labels: dict[str, str]) -> list[dict[str, Any]]:
+    """Apply marked objects side by side; as stored, in the order given. Raises KubeError."""
+    with ThreadPoolExecutor(LANES) as lanes:
+        return list(lanes.map(lambda manifest: kube.apply(marked(dict(manifest), labels)), list(manifests)))
+
+
+def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) -> dict[tuple[str, str], dict[str, Any]]:
+    """Wait until the pods (namespace, name) are Ready and have addresses; as they are then. Raises NotReadyError."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for namespace in dict.fromkeys(namespace for namespace, _ in pods):
+        wanted = {name for space, name in pods if space == namespace}
+        try:
+            there = kube.wait_all(
+                "pods",
+                lambda seen, wanted=wanted: wanted <= {_name(pod) for pod in seen if is_ready(pod)},  # type: ignore[misc]
+                timeout=waits.pod_ready,
+                namespace=namespace,
+            )
+        except WaitTimeout as error:
+            raise NotReadyError(_why(kube, namespace, wanted)) from error
+        found |= {(namespace, _name(pod)): pod for pod in there if _name(pod) in wanted}
+    return found
+
+
+def await_gone(kube: Kube, namespace: str, names: Iterable[str], *, waits: Waits) -> None:
+    """Wait until none of these pods is there any more. Raises WaitTimeout."""
+    unwanted = set(names)
+    kube.wait_all(
+        "pods",
+        lambda seen: not unwanted & {_name(pod) for pod in seen},
+        timeout=waits.pod_gone,
+        namespace=namespace,
+        what=f"pods {', '.join(sorted(unwanted))} in {namespace} gone",
+    )
+
+
+def remove_case(kube: Kube, owner: Owner, case: str, namespaces: Iterable[str]) -> None:
+    """Remove what a case left in namespaces that stay. Raises KubeError."""
+    selector = ",".join(f"{key}={value}" for key, value in owner.labels(case=case).items())
+    jobs = [(resource, namespace) for namespace in namespaces for resource in REMOVABLE]
+    with ThreadPoolExecutor(LANES) as lanes:
+        list(lanes.map(lambda job: _remove_marked(kube, job[0], job[1], selector=selector), jobs))
+
+
+def _remove_marked(kube: Kube, resource: str, namespace: str, *, selector: str) -> None:
+    # Services have no deletecollection in old API servers; listing first also keeps the common case to one read.
+    for item in kube.list(resource, namespace=namespace, labels=selector).items:
+        kube.delete(resource, _name(item), namespace=namespace)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Ready, with an address, and not on its way out."""
+    status = pod.get("status", {})
+    conditions = {each["type"]: each["status"] for each in status.get("conditions") or []}
+    return bool(
+        conditions.get("Ready") == "True" and status.get("podIP") and not pod["metadata"].get("deletionTimestamp")
+    )
+
+
+def _name(thing: Mapping[str, Any]) -> str:
+    return str(thing["metadata"]["name"])
+
+
+def _why(kube: Kube, namespace: str, wanted: set[str]) -> str:
+    """What the cluster says about pods that are not Ready: phases, waiting reasons, newest events."""
+    lines = []
+    try:
+        lines += [
+            f"{namespace}/{_name(pod)}: {_state(pod)}"
+            for pod in kube.list("pods", namespace=namespace).items
+            if _name(pod) in wanted and not is_ready(pod)
+        ]
+        events = kube.list("events", namespace=namespace).items
+        lines += [
+            f"  {event.get('involvedObject', {}).get('name')}: {event.get('reason')}: {event.get('message')}"
+            for event in events[-5:]
+            if event.get("type") == "Warning"
+        ]
+    except KubeError as error:
+        lines.append(f"{namespace}: {error}")
+    return "pods not Ready: " + ("\n".join(lines) or f"{namespace}: {', '.join(sorted(wanted))}")
+
+
+def _state(pod: Mapping[str, Any]) -> str:
+    status = pod.get("status", {})
+    told = [str(status.get("phase", "no status"))]
+    for container in status.get("containerStatuses") or []:
+        for kind in ("waiting", "terminated"):
+            state = container.get("state", {}).get(kind)
+            told += (
+                [f"{container['name']} {kind}: {state.get('reason', '')} {state.get('message', '')}"] if state else []
+            )
+    told += [
+        f"not scheduled: {condition.get('message', '')}"
+        for condition in status.get("conditions") or []
+        if condition["type"] == "PodScheduled" and condition["status"] != "True"
+    ]
+    return ", ".join(told)

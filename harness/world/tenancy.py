@@ -1,0 +1,166 @@
+"""A run's stay on a cluster: it says that it is there, sweeps what killed runs left, and leaves nothing behind.
+
+Every run has a home namespace with a Lease that its controller renews. What carries our mark belongs to a run; when
+that run's Lease is missing or no longer renewed, the run is dead and its namespaces are removed, by the next run or by
+`harness clean`. Nothing without our mark is looked at, let alone touched.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.effects.clock import Clock, rfc3339_micro
+from harness.kube.client import Kube
+from harness.kube.errors import KubeError
+from harness.model.waits import Waits
+from harness.world.ownership import RUN, SELECT_OURS, Owner
+
+LEASE = "run"
+RENEW = 10.0
+"""Seconds between two renewals of a run's Lease."""
+
+DEAD_AFTER = 90
+"""Seconds without renewal after which a run counts as dead: nine missed renewals, and room for clocks that differ."""
+
+
+class Tenancy:
+    """A run's home on a cluster. `facts` tells what cluster it is, for the report."""
+
+    def __init__(self, kube: Kube, run: str, *, clock: Clock, waits: Waits) -> None:
+        self.kube = kube
+        self.facts: dict[str, Any] = {}
+        self.swept: list[str] = []
+        self._owner = Owner(run, "home")
+        self._clock = clock
+        self._waits = waits
+        self._stop = threading.Event()
+
+    @classmethod
+    def begin(cls, kube: Kube, run: str, *, clock: Clock, waits: Waits) -> Tenancy:
+        """Sweep dead runs, move in, keep the Lease fresh. Raises KubeError when the cluster does not let us."""
+        tenancy = cls(kube, run, clock=clock, waits=waits)
+        tenancy.facts = facts(kube)
+        tenancy.swept = sweep(kube, clock=clock, waits=waits)
+        home = tenancy.home
+        kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": home, "labels": tenancy._owner.labels()},
+            }
+        )
+        tenancy._renew()
+        threading.Thread(target=tenancy._keep, daemon=True).start()
+        return tenancy
+
+    @property
+    def home(self) -> str:
+        """The run's own namespace."""
+        return self._owner.namespace("run")
+
+    def end(self) -> None:
+        """Remove everything of this run and see it gone. Raises KubeError."""
+        self._stop.set()
+        names = [
+            item["metadata"]["name"]
+            for item in self.kube.list("namespaces", labels=f"{SELECT_OURS},{RUN}={self._owner.run}").items
+        ]
+        remove(self.kube, names, waits=self._waits)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(RENEW):
+            try:
+                self._renew()
+            except KubeError:
+                # An API server that restarts is what upgrades are about; the next renewal will tell.
+                continue
+
+    def _renew(self) -> None:
+        self.kube.apply(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": LEASE, "namespace": self.home, "labels": self._owner.labels()},
+                "spec": {
+                    "holderIdentity": holder(),
+                    "leaseDurationSeconds": DEAD_AFTER,
+                    "renewTime": rfc3339_micro(self._clock.wall()),
+                },
+            }
+        )
+
+
+def holder() -> str:
+    """Who holds a run: this machine and process, told apart from a later process with the same number."""
+    return f"{platform.node()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks; empty when there is none or the platform does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def alive(lease: dict[str, Any] | None, *, now: float) -> bool:
+    """Whether the run behind a Lease still lives. A holder on this machine is looked up, others are timed."""
+    if lease is None:
+        return False
+    spec = lease.get("spec", {})
+    machine, _, process = str(spec.get("holderIdentity", "")).partition("/")
+    pid, _, started = process.partition("/")
+    if machine == platform.node() and pid.isdigit() and started and Path("/proc/self/stat").exists():
+        return _started(int(pid)) == started
+    renewed = datetime.fromisoformat(str(spec.get("renewTime", "1970-01-01T00:00:00Z"))).timestamp()
+    return now - renewed < DEAD_AFTER
+
+
+def sweep(kube: Kube, *, clock: Clock, waits: Waits) -> list[str]:
+    """Remove the namespaces of dead runs; their names. Raises KubeError."""
+    ours = kube.list("namespaces", labels=SELECT_OURS).items
+    runs: dict[str, list[str]] = {}
+    for item in ours:
+        runs.setdefault(item["metadata"]["labels"].get(RUN, ""), []).append(item["metadata"]["name"])
+    dead = [
+        name
+        for run, names in runs.items()
+        if not alive(
+            kube.find("leases.coordination.k8s.io", LEASE, namespace=Owner(run, "home").namespace("run")),
+            now=clock.wall(),
+        )
+        for name in names
+    ]
+    remove(kube, dead, waits=waits)
+    return dead
+
+
+def remove(kube: Kube, names: Iterable[str], *, waits: Waits) -> None:
+    """Delete namespaces side by side and wait until they are gone. Raises KubeError naming those that stay."""
+    names = list(names)
+    for name in names:
+        kube.delete("namespaces", name)
+    for name in names:
+        kube.wait(
+            "namespaces",
+            name,
+            lambda found: found is None,
+            timeout=waits.namespace_gone,
+            what=f"namespace {name} of an ended run",
+        )
+
+
+def facts(kube: Kube) -> dict[str, Any]:
+    """What cluster this is: version and nodes. Raises KubeError."""
+    nodes = kube.list("nodes").items
+    return {
+        "kubernetes": str(kube.server_version().get("gitVersion", "unknown")),
+        "nodes": len(nodes),
+        "server": kube.server,
+    }
