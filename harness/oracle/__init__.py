@@ -1,1 +1,8 @@
-"""What Kubernetes promises, computed from API objects only. Knows nothing of any data plane."""
+"""What Kubernetes promises, computed from API objects only. Knows nothing of any data plane.
+
+snapshot = Snapshot.of(objects)              # harness.oracle.snapshot
+harness.oracle.policy                        # verdicts and truth tables of NetworkPolicies
+harness.oracle.dns                           # what must come back for a DNS question; resolv.conf, hosts, hostname
+harness.oracle.services                      # deliver(...): who may answer behind an address, seen from where
+harness.oracle.endpointslices                # judge_slices(...): what slices must contain given the pods
+"""
