@@ -1,0 +1,197 @@
+"""Planted faults of the DNS server: every way in which it can be broken on purpose, by the catalogue's ids.
+
+Three places: `Quirks` change how endpoints and names are read, `Memory.bend` changes finished answers, `Lag` changes
+which state of the cluster is seen. A fault's scope is the node of this server and the namespace in the asked name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from harness.effects.clock import Clock
+from harness.embedded.api.faults import RESOURCE, active
+from harness.embedded.dns.records import Answer, Name, Rcode, Record, Soa, Type, folded
+from harness.embedded.dns.wire import Asked
+from harness.embedded.dns.zone import HEALTHY, Quirks
+
+Obj = dict[str, Any]
+NEGATIVE_SECONDS = 300
+"""F-19: how long a name that was missing once stays missing, unless the fault's `seconds` say otherwise."""
+CROSSED = 3
+"""F-48: every third answer is the previous question's."""
+
+__all__ = ["RESOURCE", "Lag", "Memory", "Planted"]
+
+
+@dataclass
+class Planted:
+    """The faults planted now, as this server sees them."""
+
+    node: str
+    objects: Sequence[Obj] = ()
+
+    def params(self, fault: str, namespace: str | None) -> Obj | None:
+        """The parameters of an active fault, or None."""
+        if not self.objects:
+            return None
+        return active(self.objects, fault, node=self.node, namespace=namespace)
+
+    def on(self, fault: str, namespace: str | None) -> bool:
+        """Whether the fault is active for a namespace."""
+        return self.params(fault, namespace) is not None
+
+    def quirks(self, namespace: str) -> Quirks:
+        """How endpoints and names of a namespace are misread."""
+        if not self.objects:
+            return HEALTHY
+        return Quirks(
+            unset_is_unready=self.on("dns/F-24", namespace),
+            unready_never_published=self.on("dns/F-25", namespace),
+            serving_is_ready=self.on("dns/F-26", namespace),
+            swapped_ports=self.on("dns/F-30", namespace),
+            wildcards=self.on("dns/F-44", namespace),
+        )
+
+    def hangs_up(self) -> bool:
+        """dns/F-08: connections over TCP are closed without an answer."""
+        return self.on("dns/F-08", None)
+
+
+@dataclass
+class Memory:
+    """Bends answers; remembers what the faults that act over time need."""
+
+    planted: Planted
+    clock: Clock
+    domain: Name
+    _missing: dict[tuple[Name, int], float] = field(default_factory=dict)
+    _previous: Answer | None = None
+    _count: int = 0
+
+    def bend(self, asked: Asked, answer: Answer) -> Answer:
+        """The answer as the broken server gives it."""
+        if not self.planted.objects:
+            self._missing.clear()
+            self._previous = None
+            return answer
+        namespace = self._namespace(asked.qname)
+        for fault, change in (
+            ("dns/F-03", _missing_for_v6),
+            ("dns/F-05", _empty_not_missing),
+            ("dns/F-19", self._remember_missing),
+            ("dns/F-28", _twice),
+            ("dns/F-40", _flat),
+            ("dns/F-48", self._cross),
+        ):
+            params = self.planted.params(fault, namespace)
+            if params is not None:
+                answer = change(asked, answer, params)
+        return answer
+
+    def _namespace(self, qname: Name) -> str | None:
+        """The namespace a cluster name lies in; None for other names."""
+        below = folded(qname[: max(0, len(qname) - len(self.domain))])
+        inside = len(below) >= 2 and below[-1] in ("svc", "pod") and folded(qname[-len(self.domain) :]) == self.domain
+        return below[-2] if inside else None
+
+    def _remember_missing(self, asked: Asked, answer: Answer, params: Obj) -> Answer:
+        """F-19: once missing, missing for long."""
+        seconds = int(params.get("seconds") or NEGATIVE_SECONDS)
+        key = (folded(asked.qname), asked.qtype)
+        if answer.rcode is Rcode.NXDOMAIN:
+            self._missing.setdefault(key, self.clock.now() + seconds)
+        if self._missing.get(key, 0.0) <= self.clock.now():
+            self._missing.pop(key, None)
+            return answer
+        authority = answer.authority or (_some_soa(self.domain),)
+        stretched = tuple(replace(record, ttl=seconds) for record in authority)
+        return Answer(Rcode.NXDOMAIN, authority=stretched)
+
+    def _cross(self, asked: Asked, answer: Answer, params: Obj) -> Answer:
+        """F-48: now and then the previous question's answer."""
+        del asked, params
+        self._count += 1
+        previous, self._previous = self._previous, answer
+        return previous if previous is not None and self._count % CROSSED == 0 else answer
+
+
+def _missing_for_v6(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-03: an existing name without AAAA is said not to exist."""
+    del params
+    empty = answer.rcode is Rcode.NOERROR and not answer.answer
+    return replace(answer, rcode=Rcode.NXDOMAIN) if empty and asked.qtype == Type.AAAA else answer
+
+
+def _empty_not_missing(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-05: a missing name is said to exist without data."""
+    del asked, params
+    return replace(answer, rcode=Rcode.NOERROR) if answer.rcode is Rcode.NXDOMAIN else answer
+
+
+def _twice(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-28: every record is given twice."""
+    del asked, params
+    return replace(answer, answer=tuple(record for record in answer.answer for _ in range(2)))
+
+
+def _flat(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-40: the addresses at the end of an alias stand at its own name, and the alias is left out."""
+    del params
+    if not any(record.type is Type.CNAME for record in answer.answer):
+        return answer
+    ends = (record for record in answer.answer if record.type is not Type.CNAME)
+    return replace(answer, answer=tuple(replace(record, owner=asked.qname) for record in ends))
+
+
+def _some_soa(domain: Name) -> Record:
+    data = Soa(("ns", "dns", *domain), ("hostmaster", *domain), 1, 7200, 1800, 86400, 30)
+    return Record(domain, Type.SOA, 30, data)
+
+
+@dataclass
+class Lag:
+    """What the server sees of the cluster while its watch is broken, per namespace."""
+
+    planted: Planted
+    _frozen: dict[str, dict[str, list[Obj]]] = field(default_factory=dict)
+    _kept: dict[str, dict[str, dict[str, Obj]]] = field(default_factory=dict)
+
+    def apply(self, objects: Mapping[str, Sequence[Obj]], namespaces: Iterable[str]) -> Mapping[str, Sequence[Obj]]:
+        """The objects as seen: frozen (F-16), or with everything that was ever there (F-17)."""
+        known = set(namespaces) | self._frozen.keys() | self._kept.keys()
+        stuck = {n for n in known if self.planted.on("dns/F-16", n)}
+        hoarding = {n for n in known if self.planted.on("dns/F-17", n)}
+        for namespace in self._frozen.keys() - stuck:
+            del self._frozen[namespace]
+        for namespace in self._kept.keys() - hoarding:
+            del self._kept[namespace]
+        for namespace in stuck:
+            self._frozen.setdefault(namespace, _in(objects, namespace))
+        for namespace in hoarding:
+            kept = self._kept.setdefault(namespace, {resource: {} for resource in objects})
+            for resource, items in _in(objects, namespace).items():
+                kept[resource] |= {item["metadata"]["name"]: item for item in items}
+        return {resource: self._seen(resource, items) for resource, items in objects.items()}
+
+    def _seen(self, resource: str, items: Sequence[Obj]) -> Sequence[Obj]:
+        if not self._frozen and not self._kept:
+            return items
+        altered = self._frozen.keys() | self._kept.keys()
+        seen = [item for item in items if item["metadata"]["namespace"] not in altered]
+        for namespace in altered:
+            kept = self._kept.get(namespace)
+            frozen = self._frozen.get(namespace)
+            seen += list(kept[resource].values()) if frozen is None and kept else (frozen or {})[resource]
+        return seen
+
+
+def _in(objects: Mapping[str, Sequence[Obj]], namespace: str) -> dict[str, list[Obj]]:
+    inside: Callable[[Obj], bool] = partial(_is_in, namespace)
+    return {resource: list(filter(inside, items)) for resource, items in objects.items()}
+
+
+def _is_in(namespace: str, obj: Obj) -> bool:
+    return bool(obj["metadata"]["namespace"] == namespace)
