@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from harness.effects.clock import Clock
-from harness.embedded.apiserver import media
+from harness.embedded.apiserver import media, protobuf
 from harness.embedded.apiserver.authority import Authority, User
 from harness.embedded.apiserver.runtime import Runtime
 from harness.embedded.store.errors import ApiError, bad_request, failure, invalid
@@ -98,11 +98,15 @@ class Call:
         if not raw:
             return None
         kind = media.media_type(self.request.headers.get("Content-Type", "")) or media.JSON
-        if kind not in {media.JSON, media.YAML}:
+        if kind not in {media.JSON, media.YAML, protobuf.MEDIA}:
             message = "the body of the request was in an unknown format - accepted media types include: "
-            raise failure(415, "UnsupportedMediaType", message + f"{media.JSON}, {media.YAML}", {})
+            raise failure(415, "UnsupportedMediaType", f"{message}{media.JSON}, {media.YAML}, {protobuf.MEDIA}", {})
         try:
-            return media.decode(raw, kind)
+            return protobuf.decode(raw) if kind == protobuf.MEDIA else media.decode(raw, kind)
+        except protobuf.UnreadableError as error:
+            raise failure(
+                415, "UnsupportedMediaType", f"the body of the request cannot be read: {error}", {}
+            ) from error
         except ValueError as error:
             raise self.unrecognized(str(error), raw) from error
 

@@ -148,8 +148,9 @@ def _aggregated(groups: Iterable[str], number: str) -> dict[str, Any]:
         known = _version_of(name)
         resources = [_aggregated_resource(resource) for resource in _of(name, known)]
         metadata: dict[str, Any] = {"name": name} if name else {}
-        versions = [{"version": known, "resources": resources, "freshness": "Current"}]
-        items.append({"metadata": {**metadata, "creationTimestamp": None}, "versions": versions})
+        versions: list[dict[str, Any]] = [{"version": known, "resources": resources, "freshness": "Current"}]
+        metadata["creationTimestamp"] = None
+        items.append({"metadata": metadata, "versions": versions})
     head = {"kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{number}", "metadata": {}}
     return {**head, "items": items}
 

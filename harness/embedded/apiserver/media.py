@@ -1,6 +1,7 @@
 """Content negotiation: which form a client can read, and how to read what it sends.
 
-JSON and YAML are spoken; protobuf and CBOR are not: a client that accepts nothing else gets 406, one that sends it 415.
+JSON and YAML are spoken. Protobuf is read from clients that send it (`protobuf`) and never written: a client that
+accepts nothing else gets 406. CBOR is not known.
 """
 
 from __future__ import annotations
