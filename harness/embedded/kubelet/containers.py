@@ -1,0 +1,335 @@
+"""Containers run by crun: start, exit, exec, output. The door to the container runtime.
+
+A detached container's first process becomes our child (we are the first process of our PID namespace, or a
+subreaper), so its end is seen through a pidfd and its status collected by us: no supervisor per container. A
+container has its own PID namespace, so killing its first process ends all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import itertools
+import json
+import os
+import shutil
+import signal
+import struct
+import termios
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.effects.clock import Clock
+from harness.effects.run import Completed, run_async, start_async
+from harness.embedded.kubelet.logs import ContainerLog
+
+LIMIT = 30.0
+"""Seconds crun may take for one step; it takes 0.02 on an idle machine."""
+
+CHUNK = 1 << 18
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class ContainerError(Exception):
+    """crun refused; the text is its own message."""
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of detached containers, also where it is not the first of its PID namespace."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@dataclass
+class Container:
+    """A started container."""
+
+    id: str
+    bundle: Path
+    pid: int
+    log: ContainerLog
+    exited: asyncio.Future[int]
+    """The exit code, 128 + N for signal N."""
+    _pidfd: int
+    _drained: list[asyncio.Future[None]] = field(default_factory=list)
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process lives."""
+        return not self.exited.done()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the first process; harmless when it has ended."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+
+class Crun:
+    """All containers of one node."""
+
+    def __init__(self, home: Path, clock: Clock) -> None:
+        self._state = home / "crun"
+        self._clock = clock
+        self._numbers = itertools.count()
+        self._state.mkdir(parents=True, exist_ok=True)
+
+    async def start(self, container_id: str, bundle: Path, config: dict[str, Any]) -> Container:
+        """Start a container from the bundle's root. Raises ContainerError, with nothing left running."""
+        (bundle / "config.json").write_text(json.dumps(config))
+        log = ContainerLog()
+        readers, writers = [], []
+        for _ in ("stdout", "stderr"):
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(reader, False)
+            readers.append(reader)
+            writers.append(writer)
+        drained = [
+            self._drain(descriptor, log, stream)
+            for descriptor, stream in zip(readers, ("stdout", "stderr"), strict=True)
+        ]
+        pid_file = bundle / "pid"
+        options = ["run", "--detach", "--pid-file", str(pid_file), "--bundle", str(bundle), container_id]
+        messages = bundle / "crun.log"
+        process = await start_async(
+            self._argv([*options], log=messages),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=writers[0],
+            stderr=writers[1],
+        )
+        for descriptor in writers:
+            os.close(descriptor)
+        code = await process.wait()
+        if code != 0:
+            await asyncio.gather(*drained)
+            said = messages.read_text() if messages.exists() else log.ending()
+            await self._delete(container_id)
+            raise ContainerError(_last_message(said) or f"crun ended with {code}")
+        pid = int(pid_file.read_text())
+        exited, descriptor = _watch(pid)
+        container = Container(container_id, bundle, pid, log, exited, descriptor, drained)
+        exited.add_done_callback(lambda _: asyncio.ensure_future(self._close_log(container)))
+        return container
+
+    async def remove(self, container: Container) -> None:
+        """Forget an ended container (a living one is killed) and its files, except for its log."""
+        container.signal(signal.SIGKILL)
+        await container.exited
+        await self._delete(container.id)
+        await asyncio.to_thread(shutil.rmtree, container.bundle, ignore_errors=True)
+
+    async def exec(self, container: Container, argv: Sequence[str], *, stdin: bool, tty: bool) -> Execution:
+        """Start a process inside. Its streams are the process's own pipes; nobody stands between."""
+        pid_file = container.bundle / f"exec-{next(self._numbers)}.pid"
+        command = self._argv(["exec", "--pid-file", str(pid_file), *(["--tty"] if tty else []), container.id, *argv])
+        if tty:
+            return await _start_with_terminal(command, pid_file)
+        process = await start_async(command, stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL)
+        return Execution(process, pid_file, None)
+
+    async def ask(self, container: Container, argv: Sequence[str], *, timeout: float) -> Completed | None:
+        """Run a process inside to its end and collect its output; None when it overran and was killed."""
+        process = await self.exec(container, argv, stdin=False, tty=False)
+        try:
+            async with asyncio.timeout(timeout):
+                out, err = await asyncio.gather(_all(process.read_stdout), _all(process.read_stderr))
+                return Completed(tuple(argv), await process.wait(), out, err)
+        except TimeoutError:
+            return None
+        finally:
+            await process.kill()
+
+    async def _delete(self, container_id: str) -> None:
+        await run_async(self._argv(["delete", "--force", container_id]), timeout=LIMIT, check=False)
+
+    def _argv(self, command: list[str], *, log: Path | None = None) -> list[str]:
+        noted = ["--log", f"file:{log}"] if log else []
+        return ["crun", "--root", str(self._state), "--cgroup-manager=disabled", *noted, *command]
+
+    def _drain(self, descriptor: int, log: ContainerLog, stream: str) -> asyncio.Future[None]:
+        """Feed a pipe into the log until its end."""
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Future[None] = loop.create_future()
+
+        def readable() -> None:
+            try:
+                data = os.read(descriptor, CHUNK)
+            except BlockingIOError:
+                return
+            if data:
+                log.feed(stream, data, self._clock.wall())
+                return
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            if not finished.done():
+                finished.set_result(None)
+
+        loop.add_reader(descriptor, readable)
+        return finished
+
+    async def _close_log(self, container: Container) -> None:
+        await asyncio.gather(*container._drained)  # noqa: SLF001  # its maker
+        container.log.close(self._clock.wall())
+
+
+class Execution:
+    """A process started inside a container: what the API server's ExecProcess asks for."""
+
+    def __init__(self, process: asyncio.subprocess.Process, pid_file: Path, terminal: Terminal | None) -> None:
+        self._process = process
+        self._pid_file = pid_file
+        self._terminal = terminal
+
+    async def read_stdout(self) -> bytes:
+        """The next piece of output, b"" at the end. With a terminal, all output comes here."""
+        if self._terminal is not None:
+            return await self._terminal.read()
+        return await self._process.stdout.read(CHUNK) if self._process.stdout else b""
+
+    async def read_stderr(self) -> bytes:
+        """The next piece of error output, b"" at the end."""
+        return await self._process.stderr.read(CHUNK) if self._process.stderr else b""
+
+    async def write_stdin(self, data: bytes) -> None:
+        """Hand over input; waits while the process does not take it."""
+        if self._terminal is not None:
+            await self._terminal.write(data)
+        elif self._process.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                self._process.stdin.write(data)
+                await self._process.stdin.drain()
+
+    async def close_stdin(self) -> None:
+        """No more input."""
+        if self._terminal is not None:
+            await self._terminal.write(b"\x04")
+        elif self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def wait(self) -> int:
+        """The exit code, 128 + N for signal N."""
+        code = await self._process.wait()
+        with contextlib.suppress(FileNotFoundError):
+            self._pid_file.unlink()
+        return code if code >= 0 else 128 - code
+
+    async def kill(self) -> None:
+        """End the process; harmless when it has ended. crun, which waits for it, then ends by itself."""
+        if self._process.returncode is not None:
+            return
+        try:
+            os.kill(int(self._pid_file.read_text()), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self.wait()
+
+    async def resize(self, width: int, height: int) -> None:
+        """Give the terminal a size."""
+        if self._terminal is not None:
+            self._terminal.resize(width, height)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGWINCH)
+
+
+class Terminal:
+    """Our end of a pseudo-terminal."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    async def read(self) -> bytes:
+        """The next output; b"" when the other end is closed."""
+        while self._descriptor >= 0:
+            try:
+                return os.read(self._descriptor, CHUNK)
+            except BlockingIOError:
+                await self._ready("add_reader", "remove_reader")
+            except OSError:  # EIO is a terminal's end of file
+                self.close()
+                return b""
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        """Type `data`."""
+        while data and self._descriptor >= 0:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:
+                await self._ready("add_writer", "remove_writer")
+            except OSError:
+                return
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the window size."""
+        if self._descriptor < 0:
+            return
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    async def _ready(self, add: str, remove: str) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        watch: Callable[..., None] = getattr(loop, add)
+        watch(self._descriptor, lambda: None if ready.done() else ready.set_result(None))
+        try:
+            await ready
+        finally:
+            getattr(loop, remove)(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of it; later reads are at the end, later writes are lost."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+async def _start_with_terminal(command: list[str], pid_file: Path) -> Execution:
+    ours, theirs = os.openpty()
+    terminal = Terminal(ours)
+    try:
+        process = await start_async(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    finally:
+        os.close(theirs)
+    return Execution(process, pid_file, terminal)
+
+
+async def _all(read: Callable[[], Any]) -> bytes:
+    pieces = []
+    while piece := await read():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _watch(pid: int) -> tuple[asyncio.Future[int], int]:
+    """A future of the exit code of our child `pid`, and the pidfd it is watched with."""
+    loop = asyncio.get_running_loop()
+    exited: asyncio.Future[int] = loop.create_future()
+    descriptor = os.pidfd_open(pid)
+
+    def ended() -> None:
+        loop.remove_reader(descriptor)
+        code = _collect(descriptor)
+        os.close(descriptor)
+        exited.set_result(code)
+
+    loop.add_reader(descriptor, ended)
+    return exited, descriptor
+
+
+def _collect(descriptor: int) -> int:
+    try:
+        result = os.waitid(os.P_PIDFD, descriptor, os.WEXITED)
+    except ChildProcessError:
+        return 255  # collected by somebody else: it ended, nobody knows how
+    if result is None:
+        return 255
+    return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
+
+
+def _last_message(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,199 @@
+"""Planted faults of the kubelet and of the pod network: what each changes on a node (pure), and the door that does it.
+
+    dns/F-35      pods made while it is active get a wrong nameserver      params: nameserver
+    services/F52  stale neighbour: pods are unreachable from the node, on and off   params: every, for (seconds)
+    services/F53  MTU black hole: the node's link is small, and it says so to nobody        params: mtu
+    services/F54  all pod traffic leaving the node's pods wears the node's address          (new connections)
+
+Everything sits in an nft table of its own, in routes to single addresses, and in one link's MTU: all of it is taken
+back when the fault's object is gone. A stale neighbour sits on the node's own link, as a forwarding entry of an
+overlay would, so the pod's own node still reaches it and its probes stay good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.effects.clock import Clock
+from harness.effects.run import RunError, run
+from harness.embedded.api import Cache
+from harness.embedded.api.faults import RESOURCE, active
+from harness.embedded.kubelet.spec import NodeSpec
+from harness.embedded.netns import link
+from harness.embedded.netns.fabric import NODE_LINK
+from harness.embedded.netns.namespace import run_in_async
+
+__all__ = ["RESOURCE", "FaultKeeper", "Plan", "cluster_dns", "dead_window", "plan"]
+
+WRONG_DNS = "dns/F-35"
+STALE_NEIGHBOUR = "services/F52"
+BLACK_HOLE = "services/F53"
+MASQUERADE_ALL = "services/F54"
+
+NOBODY = "192.0.2.53"
+"""A nameserver that is not there (TEST-NET-1)."""
+
+DEAD_MAC = "02:00:00:00:de:ad"
+TABLE = "inet harness-faults"
+FULL_MTU = 1500
+SMALL_MTU = 1280
+"""The least that IPv6 lives with."""
+
+EVERY, FOR = 4.0, 2.0
+
+
+def cluster_dns(faults: Iterable[dict[str, Any]], pod: dict[str, Any], node: NodeSpec) -> tuple[str, ...] | None:
+    """The nameservers a wrongly set kubelet gives this pod; None when it is set right."""
+    params = active(faults, WRONG_DNS, node=node.name, namespace=pod["metadata"]["namespace"])
+    return None if params is None else (str(params.get("nameserver") or NOBODY),)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the active faults change on a node."""
+
+    mtu: int = FULL_MTU
+    masqueraded: tuple[str, ...] = ()
+    """Source addresses and networks that leave with the node's address."""
+    unreachable: frozenset[str] = frozenset()
+    """Pod addresses behind a dead neighbour."""
+
+    def rules(self, node: NodeSpec) -> str:
+        """The nft text of the table; "" when there is no rule."""
+        chains = []
+        if self.mtu != FULL_MTU:
+            chains.append(
+                "chain mute { type filter hook output priority -10;"
+                " icmp type destination-unreachable icmp code frag-needed drop; icmpv6 type packet-too-big drop; }"
+            )
+        if self.masqueraded:
+            rules = "".join(
+                f" {_word(own)} saddr {{ {', '.join(sources)} }} snat {_word(own)} to {own};"
+                for own in node.addresses
+                if (sources := [one for one in self.masqueraded if _word(one) == _word(own)])
+            )
+            chains.append(f"chain disguise {{ type nat hook postrouting priority 95;{rules} }}")
+        return f"table {TABLE} {{\n" + "\n".join(chains) + "\n}\n" if chains else ""
+
+
+def plan(
+    faults: Sequence[dict[str, Any]], node: NodeSpec, pods: Iterable[dict[str, Any]], *, dead: Mapping[str, bool]
+) -> Plan:
+    """What is wrong on this node now. `dead` says by fault name whether its stale entries are there at this moment."""
+    result = Plan()
+    everyone = [pod for pod in pods if not pod["spec"].get("hostNetwork")]
+    if (params := active(faults, BLACK_HOLE, node=node.name)) is not None:
+        result = replace(result, mtu=int(params.get("mtu") or SMALL_MTU))
+    for fault in _of(faults, MASQUERADE_ALL, node):
+        scope = fault["spec"].get("namespaces")
+        mine = [pod for pod in everyone if pod["spec"].get("nodeName") == node.name]
+        sources = [address for pod in _within(mine, scope) for address in _addresses(pod)] if scope else node.pod_cidrs
+        result = replace(result, masqueraded=tuple(dict.fromkeys((*result.masqueraded, *sources))))
+    for fault in _of(faults, STALE_NEIGHBOUR, node):
+        if dead.get(fault["metadata"]["name"]):
+            remote = [pod for pod in everyone if pod["spec"].get("nodeName") not in {None, node.name}]
+            lost = {address for pod in _within(remote, fault["spec"].get("namespaces")) for address in _addresses(pod)}
+            result = replace(result, unreachable=result.unreachable | lost)
+    return result
+
+
+def dead_window(fault: Mapping[str, Any], elapsed: float) -> tuple[bool, float]:
+    """Whether a stale entry is there `elapsed` seconds after the fault was planted, and seconds to the next change."""
+    params = fault["spec"].get("params") or {}
+    every, lasts = float(params.get("every") or EVERY), float(params.get("for") or FOR)
+    phase = elapsed % every
+    return (True, lasts - phase) if phase < lasts else (False, every - phase)
+
+
+def _of(faults: Iterable[dict[str, Any]], fault_id: str, node: NodeSpec) -> list[dict[str, Any]]:
+    """The faults with that id that cover the node, whatever their namespaces: the caller applies those to pods."""
+    found = []
+    for fault in faults:
+        anywhere = {**fault, "spec": {**fault["spec"], "namespaces": []}}
+        if active([anywhere], fault_id, node=node.name) is not None:
+            found.append(fault)
+    return found
+
+
+def _within(pods: Iterable[dict[str, Any]], namespaces: Sequence[str] | None) -> list[dict[str, Any]]:
+    return [pod for pod in pods if not namespaces or pod["metadata"]["namespace"] in namespaces]
+
+
+def _addresses(pod: dict[str, Any]) -> list[str]:
+    return [entry["ip"] for entry in (pod.get("status") or {}).get("podIPs") or ()]
+
+
+def _word(address: str) -> str:
+    return "ip6" if ":" in address else "ip"
+
+
+class FaultKeeper:
+    """Keeps one node as broken as the active faults say, and no more."""
+
+    def __init__(self, node: NodeSpec, cache: Cache, clock: Clock) -> None:
+        self._node = node
+        self._cache = cache
+        self._clock = clock
+        self._present = Plan()
+        self._planted: dict[str, float] = {}
+
+    async def keep(self) -> None:
+        """Follow the faults for ever."""
+        generation = -1
+        while True:
+            wanted, seconds = self._wanted()
+            if wanted != self._present:
+                # A refusal (a link that is just going away) is met again at the next change.
+                with contextlib.suppress(RunError):
+                    await self._apply(wanted)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    generation = await self._cache.changed(max(generation, self._cache.generation))
+
+    async def heal(self) -> None:
+        """Take everything back."""
+        if self._present != Plan():
+            with contextlib.suppress(RunError):
+                await self._apply(Plan())
+
+    def _wanted(self) -> tuple[Plan, float | None]:
+        faults, now = self._cache.all(RESOURCE), self._clock.now()
+        dead: dict[str, bool] = {}
+        until: list[float] = []
+        for fault in _of(faults, STALE_NEIGHBOUR, self._node):
+            name = fault["metadata"]["name"]
+            dead[name], left = dead_window(fault, now - self._planted.setdefault(name, now))
+            until.append(left)
+        self._planted = {name: began for name, began in self._planted.items() if name in dead}
+        return plan(faults, self._node, self._cache.all("pods"), dead=dead), min(until, default=None)
+
+    async def _apply(self, wanted: Plan) -> None:
+        before, self._present = self._present, wanted
+        if wanted.rules(self._node) != before.rules(self._node):
+            text = f"add table {TABLE}\ndelete table {TABLE}\n{wanted.rules(self._node)}"
+            await run_in_async(self._node.netns, lambda: run(["nft", "-f", "-"], stdin=text.encode()))
+        lines = [f"link set {NODE_LINK} mtu {wanted.mtu}"] if wanted.mtu != before.mtu else []
+        lines += [line for address in sorted(wanted.unreachable - before.unreachable) for line in _bury(address)]
+        lines += [line for address in sorted(before.unreachable - wanted.unreachable) for line in _dig_out(address)]
+        if lines:
+            await link.apply_async(lines, namespace=self._node.name)
+
+
+def _bury(address: str) -> list[str]:
+    family, length = ("-6 ", 128) if ":" in address else ("", 32)
+    return [
+        f"{family}route replace {address}/{length} dev {NODE_LINK}",
+        f"{family}neigh replace {address} lladdr {DEAD_MAC} dev {NODE_LINK} nud permanent",
+    ]
+
+
+def _dig_out(address: str) -> list[str]:
+    family, length = ("-6 ", 128) if ":" in address else ("", 32)
+    return [
+        f"{family}route delete {address}/{length} dev {NODE_LINK}",
+        f"{family}neigh delete {address} dev {NODE_LINK}",
+    ]
