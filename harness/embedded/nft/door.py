@@ -27,6 +27,10 @@ class Door(Protocol):
         """What really is there, in numbers; None when the table is gone."""
         ...
 
+    async def is_intact(self) -> bool:
+        """Whether what was applied is still there. If not, the next `replace` starts from scratch."""
+        ...
+
     async def close(self) -> None:
         """Let go. What was applied stays, as it would when a real agent ends."""
         ...
