@@ -180,9 +180,9 @@ def _found(zone: Zone, origin: Name, service: Obj, wanted: Wanted) -> Iterator[F
     else:
         swapped = zone.quirks(meta["namespace"]).swapped_ports
         ports: list[Obj] = spec.get("ports") or [{"port": NO_PORT}]
-        for port in ports:
-            if wanted.admits(port.get("name") or "", port.get("protocol") or ""):
-                number = _swapped(port) if swapped else int(port["port"])
+        for offered in ports:
+            if wanted.admits(offered.get("name") or "", offered.get("protocol") or ""):
+                number = _swapped(offered) if swapped else int(offered["port"])
                 for ip in cluster_ips(service):
                     yield Found(ip, own, number)
 
