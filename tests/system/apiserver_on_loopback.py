@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.effects.clock import RealClock
 from harness.effects.run import RunError, start_async
@@ -113,7 +113,7 @@ class Running:
         self.loop.run_until_complete(self._runner.cleanup())
         self.loop.close()
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
         return self

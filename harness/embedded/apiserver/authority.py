@@ -103,7 +103,7 @@ class Authority:
         if hmac.compare_digest(token.encode(), self.admin_token.encode()):
             return User(ADMIN, (ADMIN_GROUP, "system:authenticated"))
         signed, _, signature = token.rpartition(".")
-        if not signed or not hmac.compare_digest(_base64(self._signature(signed)), signature):
+        if not signed or not hmac.compare_digest(_base64(self._signature(signed)).encode(), signature.encode()):
             return None
         return _service_account(signed)
 
