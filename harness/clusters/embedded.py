@@ -91,7 +91,6 @@ class EmbeddedCluster:
         self._process: Any = None
         self._control: socket.socket | None = None
         self._stderr: IO[bytes] | None = None
-        self._pid: int | None = None
 
     def create(self) -> Access:
         """Boot the cluster: nodes Ready, cluster DNS answering. Raises ClusterError with its last words."""
@@ -119,7 +118,6 @@ class EmbeddedCluster:
             reason = said["error"] if said else self._last_words()
             self.destroy()
             raise ClusterError(f"the embedded cluster did not come up: {reason}")
-        self._pid = said["pid"]
         return Access(
             kubeconfig=said["kubeconfig"], context=None, kind="embedded", notes={"boot_s": f"{said['boot_s']:.2f}"}
         )
@@ -161,6 +159,10 @@ class EmbeddedCluster:
         return lines[-1] if lines else "it ended without a word"
 
 
+KUBECONFIG = "run/harness/kubeconfig"
+"""Where a cluster keeps its kubeconfig: on a tmpfs of its own, seen from outside below /proc/<pid>/root."""
+
+
 def up(settings: Settings, *, clock: Clock | None = None) -> dict[str, Any]:
     """Start a cluster that stays after this process. Returns what it said of itself. Raises ClusterError."""
     if (reason := refusal()) is not None:
@@ -182,7 +184,7 @@ def up(settings: Settings, *, clock: Clock | None = None) -> dict[str, Any]:
             pass_fds=(listener.fileno(), standing.fileno()),
             own_session=True,
         )
-    said = ask(settings.name, "status", clock=clock, limit=BOOT_LIMIT)
+    said = ask(settings.name, f"pid {process.pid}", clock=clock, limit=BOOT_LIMIT)
     if said is None or "error" in said:
         process.kill()
         process.wait()

@@ -27,6 +27,9 @@ from harness.world.manifests import Agent, PodShape
 from harness.world.ownership import Owner
 
 SNAPSHOT_KINDS = ("pods", "services", "endpointslices.discovery.k8s.io", "networkpolicies.networking.k8s.io")
+WEB = {"a": 80, "b": 81}
+"""The port called `web` on the pods of a name: T9w of the policy catalogue, where one name has different numbers."""
+
 Log = Callable[[Iterable[Mapping[str, Any]]], None]
 
 
@@ -87,7 +90,11 @@ class WorkerArena:
             _in(
                 manifests.pod(
                     place.ref.pod,
-                    PodShape(labels={"pod": place.ref.pod, "app": "agent"}, node=place.node),
+                    PodShape(
+                        labels={"pod": place.ref.pod, "app": "agent"},
+                        named={"web": WEB[place.ref.pod]} if place.ref.pod in WEB else {},
+                        node=place.node,
+                    ),
                     self.agent,
                 ),
                 self.namespaces[place.ref.namespace],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from harness.effects.clock import Clock
 from harness.expect import Failure, NotConvergedError, NotHeldError, Symptom, converge, hold, render, trail_text
@@ -15,6 +16,8 @@ from harness.model.difference import Difference, verdict_of
 from harness.model.judgement import Broken, Unmeasured
 from harness.model.outcome import Verdict
 from harness.model.waits import Waits
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,24 @@ class Check:
         self.settled[what] = round(reached.elapsed, 3)
         return reached.seen
 
+    def control(self, look: Callable[[], tuple[Findings, T]]) -> T:
+        """Look until a positive control is open for a streak; what it saw last. Raises Unmeasured when it never is.
+
+        Without an open control nothing can be said about denials, so this is never a FAIL of the promise itself.
+        """
+        last: list[T] = []
+
+        def findings() -> Findings:
+            found, saw = look()
+            last[:] = [saw]
+            return found
+
+        try:
+            self.eventually("positive control open", findings, within=self.waits.policy_live)
+        except Broken as error:
+            raise Unmeasured(str(error).replace("FAIL:", "UNKNOWN: its positive control failed:", 1)) from error
+        return last[0]
+
     def always(self, what: str, look: Callable[[], Findings], *, for_: float) -> None:
         """Every look of a whole window has to be good."""
         self.done = True
@@ -92,6 +113,10 @@ class Check:
             story = f"{what}: did not stay so for {for_:g} s"
             found = worst.seen if isinstance(worst.seen, Findings) else Findings()
             self._fail(found, error.verdict, (story, trail_text(error.bad, last=4)))
+
+    def settle(self, what: str, seconds: float) -> None:
+        """Record how long something took to settle, when the pods themselves looked for it."""
+        self.settled[what] = round(seconds, 3)
 
     def now(self, found: Findings) -> None:
         """Judge what was found once, where looking again would prove nothing."""

@@ -80,6 +80,16 @@ class ClusterFacts:
         """The ClusterIP that pods ask."""
         return str(self.dns_service["spec"]["clusterIP"])
 
+    zone = "cluster.local"
+    """The cluster's DNS zone; `find_zone` corrects it from a pod's search list."""
+
+    def find_zone(self, search: Iterable[str]) -> str:
+        """Learn the zone from the search list of an ordinary pod (DET-01): `svc.<zone>` is always in it."""
+        for domain in search:
+            if domain.startswith("svc."):
+                self.zone = domain.removeprefix("svc.").rstrip(".")
+        return self.zone
+
     @functools.cached_property
     def features(self) -> frozenset[str]:
         """Which FEATURES are there; `lb` is left to `has_loadbalancer`, since finding out takes a Service."""

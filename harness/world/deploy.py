@@ -25,7 +25,12 @@ class NotReadyError(Exception):
 def apply_all(kube: Kube, manifests: Iterable[Mapping[str, Any]], labels: dict[str, str]) -> list[dict[str, Any]]:
     """Apply marked objects side by side; as stored, in the order given. Raises KubeError."""
     with ThreadPoolExecutor(LANES) as lanes:
-        return list(lanes.map(lambda manifest: kube.apply(marked(dict(manifest), labels)), list(manifests)))
+        return list(lanes.map(lambda manifest: _put(kube, marked(dict(manifest), labels)), list(manifests)))
+
+
+def _put(kube: Kube, manifest: dict[str, Any]) -> dict[str, Any]:
+    # Server-side apply refuses a pod whose port has two names (its list key is number and protocol); creating does not.
+    return kube.create(manifest) if manifest["kind"] == "Pod" else kube.apply(manifest)
 
 
 def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) -> dict[tuple[str, str], dict[str, Any]]:

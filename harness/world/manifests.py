@@ -60,7 +60,8 @@ class PodShape:
     labels: Mapping[str, str] = field(default_factory=dict)
     ports: Sequence[int] = (80, 81)
     protocols: Sequence[str] = ("TCP", "UDP")
-    port_names: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    named: Mapping[str, int] = field(default_factory=dict)
+    """More names for TCP ports that are served anyway: port names are what policies and Services refer to."""
     node: str | None = None
     host_network: bool = False
     readiness: bool = False
@@ -122,18 +123,15 @@ def _container(shape: PodShape, agent: Agent) -> dict[str, Any]:
         "command": _command(shape, agent),
         "env": [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in agent.fields.items()],
         "ports": [
-            {
-                "name": shape.port_names.get((port, protocol), f"serve-{port}-{protocol.lower()}"),
-                "containerPort": port,
-                "protocol": protocol,
-            }
+            {"name": f"serve-{port}-{protocol.lower()}", "containerPort": port, "protocol": protocol}
             for port in shape.ports
             for protocol in shape.protocols
-        ],
+        ]
+        + [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in shape.named.items()],
         "volumeMounts": [
             {"name": "agent", "mountPath": agent.mount, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],  # noqa: S108
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # a pod's own
+        ],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

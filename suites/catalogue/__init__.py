@@ -1,1 +1,32 @@
-"""Promises about catalogue."""
+"""The catalogue: every requirement as data, with its id, and the policy cases. Read only; the suites decide them.
+
+Ids are never reused: they key reports and histories. Registered under the entry point group `harness.catalogues`.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Any
+
+import yaml
+
+FILES = ("dns", "services", "policy")
+
+
+@functools.cache
+def requirements() -> dict[str, dict[str, Any]]:
+    """Every requirement by id, in catalogue order, each with the `area` (file) it stands in."""
+    return {str(row["id"]): {**row, "area": name} for name in FILES for row in _load(f"{name}.yaml")}
+
+
+@functools.cache
+def policy_cases() -> dict[str, dict[str, Any]]:
+    """Static policy cases by id: `k` the topology's labels or port names (tier, tier0, web), `p` [namespace, spec]."""
+    cases: dict[str, dict[str, Any]] = _load("policy-cases.yaml")
+    return cases
+
+
+def _load(name: str) -> Any:
+    text = resources.files("suites.catalogue").joinpath(name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # the fast safe one

@@ -3,6 +3,6 @@
 Importing this package pulls in nothing but the settings: the owner of a cluster needs no more.
 """
 
-from harness.embedded.wiring.settings import Settings
+from harness.embedded.wiring.settings import FAMILIES, Settings
 
-__all__ = ["Settings"]
+__all__ = ["FAMILIES", "Settings"]

@@ -14,14 +14,14 @@ STATE = Path("/run/harness")
 """Everything the cluster writes lies below here, on its private tmpfs."""
 
 
-class NotPrivate(Exception):
+class NotPrivateError(Exception):
     """The process stands in the machine's own namespaces; nothing was touched."""
 
 
 def prepare() -> None:
-    """Mount a private /run and the pure cgroup2 hierarchy that crun asks for. Raises NotPrivate or RunError."""
+    """Mount a private /run and the pure cgroup2 hierarchy that crun asks for. Raises NotPrivateError or RunError."""
     if Path("/proc/self").readlink().name != "1":
-        raise NotPrivate("harness.embedded.wiring is started by its owner, not by hand: use `harness up`")
+        raise NotPrivateError("harness.embedded.wiring is started by its owner, not by hand: use `harness up`")
     run(["mount", "--make-rprivate", "/"])
     run(["mount", "-t", "tmpfs", "-o", "mode=755", "harness", "/run"])
     run(["mount", "-t", "cgroup2", "harness", "/sys/fs/cgroup"])

@@ -1,0 +1,220 @@
+"""Tables of flows between pods: asked side by side, compared as a whole, doubted before they are judged.
+
+Overload is not denial: cells that differ from the expectation by silence are asked again, few at a time and with a
+longer limit, before they count. On two cores a burst of 324 new connections was seen to lose up to 20 allowed ones to
+policy agents that decide first packets in user space (design §4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness.expect import Symptom, compare, table_text
+from harness.model.expectation import Want
+from harness.model.outcome import Seen
+from harness.model.refs import Family
+from harness.oracle.policy import Cell, Lane, explain, pod_end, verdict
+from harness.oracle.policy import table as expected_table
+from harness.oracle.snapshot import Snapshot
+from harness.probe.asks import DENIED, Good, Sctp, Tcp, Udp, Until
+from harness.probe.results import Result
+from harness.suite.arena import Arena
+from harness.suite.check import Check, Findings
+
+DOUBTFUL = 0.25
+"""Share of a table that may differ by silence and still be asked again: beyond that it is no accident."""
+
+PACED = 2
+"""Asks in flight per pod when cells are asked again."""
+
+TABLE_SPACING = 0.25
+"""Seconds between two looks at one cell of a table: 324 cells at four looks a second are a load two cores carry."""
+
+TOLD = 4
+"""Cells whose chain of reasons is printed."""
+
+ASKS: dict[str, type[Tcp | Udp | Sctp]] = {"TCP": Tcp, "UDP": Udp, "SCTP": Sctp}
+
+
+def flow(host: str, lane: Lane, *, timeout: float) -> Tcp | Udp | Sctp:
+    """The ask for one flow."""
+    return ASKS[lane.protocol](host, lane.port, timeout=timeout)
+
+
+def all_pairs(
+    arena: Arena, *, lanes: Sequence[Lane], family: Family, refs: Iterable[str] | None = None
+) -> dict[Cell, Result]:
+    """Ask every ordered pair of pods on every lane, all at once."""
+    names = list(refs or arena.pods)
+    cells = [Cell(source, to, lane) for source in names for to in names for lane in lanes]
+    return ask_cells(arena, cells, family=family, timeout=arena.waits.probe_timeout)
+
+
+def ask_cells(
+    arena: Arena, cells: Sequence[Cell], *, family: Family, timeout: float, parallel: int = 0
+) -> dict[Cell, Result]:
+    """Ask these cells; one result each."""
+    by_source: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_source.setdefault(cell.source, []).append(cell)
+    asks = {
+        source: [flow(arena.pods[cell.destination].address(family), cell.lane, timeout=timeout) for cell in mine]
+        for source, mine in by_source.items()
+    }
+    told = arena.ask_all(asks, parallel=parallel)
+    return {cell: result for source, mine in by_source.items() for cell, result in zip(mine, told[source], strict=True)}
+
+
+def wanted(arena: Arena, snapshot: Snapshot, *, lanes: Sequence[Lane], family: Family) -> dict[Cell, Want]:
+    """What the oracle expects of every pair, from API objects only."""
+    ends = {ref: pod_end(snapshot, pod.namespace, pod.name) for ref, pod in arena.pods.items()}
+    return expected_table(snapshot, ends, lanes=lanes, family=family)
+
+
+def seen(arena: Arena, results: Mapping[Cell, Result]) -> dict[Cell, Seen]:
+    """What counts as seen: an answer from anyone but the pod that was asked is no answer of its."""
+    return {cell: _seen(arena.pods[cell.destination].full, result) for cell, result in results.items()}
+
+
+def _seen(target: str, result: Result) -> Seen:
+    if result.seen is not Seen.REACHED or result.who == target:
+        return result.seen
+    return Seen.UNMEASURED
+
+
+def settle(
+    arena: Arena, want: Mapping[Cell, Want], *, family: Family, within: float, spacing: float
+) -> dict[Cell, Result]:
+    """Let every pod look at its own cells until each was as wanted for a streak of looks, or time is up.
+
+    The loops run in the pods, by the pods' clocks, with looks that overlap in flight: a denied cell costs one time-out,
+    not one per look. One result per cell, with its loop's report.
+    """
+    by_source: dict[str, list[Cell]] = {}
+    for cell in want:
+        by_source.setdefault(cell.source, []).append(cell)
+    asks = {
+        source: [_until(arena, cell, want[cell], family=family, within=within, spacing=spacing) for cell in mine]
+        for source, mine in by_source.items()
+    }
+    told = arena.ask_all(asks)
+    return {cell: result for source, mine in by_source.items() for cell, result in zip(mine, told[source], strict=True)}
+
+
+def _until(arena: Arena, cell: Cell, want: Want, *, family: Family, within: float, spacing: float) -> Until:
+    target = arena.pods[cell.destination]
+    look = flow(target.address(family), cell.lane, timeout=arena.waits.probe_timeout)
+    good = DENIED if want is Want.DENY else Good(pods=frozenset({target.full}))
+    return Until(look, good, within=within, streak=arena.waits.streak, spacing=spacing)
+
+
+def judge_policies(
+    arena: Arena,
+    check: Check,
+    *,
+    lanes: Sequence[Lane],
+    family: Family,
+    control: Mapping[Cell, Seen],
+    what: str = "policies in force",
+) -> None:
+    """Judge the whole table against what the oracle makes of the API's objects, once every cell has settled.
+
+    `control` is what the same cells showed before the policies came: a denial counts only where that was REACHED.
+    Raises Broken or Unmeasured.
+    """
+    snapshot = arena.snapshot("pods", "networkpolicies.networking.k8s.io")
+    want = wanted(arena, snapshot, lanes=lanes, family=family)
+    results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=TABLE_SPACING)
+    check.settle(what, _slowest(results))
+    results |= _again(arena, want, results, family=family)
+    check.now(_judged(arena, want, results, control, snapshot=snapshot, family=family))
+
+
+def _slowest(results: Mapping[Cell, Result]) -> float:
+    """Seconds until the last cell began its final good streak."""
+    loops = [result.loop for result in results.values() if result.loop is not None]
+    return max((loop.streak_began - loop.started for loop in loops if loop.streak_began is not None), default=0.0)
+
+
+def _judged(
+    arena: Arena,
+    want: Mapping[Cell, Want],
+    results: Mapping[Cell, Result],
+    control: Mapping[Cell, Seen],
+    *,
+    snapshot: Snapshot,
+    family: Family,
+) -> Findings:
+    lanes = list(dict.fromkeys(cell.lane for cell in want))
+    comparison = compare(want, seen(arena, results), control=control)
+    differing = [judged.key for judged in comparison.differing]
+    if not differing:
+        return Findings()
+    rules = _reasons(arena, snapshot, differing, family=family)
+    return Findings(
+        tuple(comparison.differences()),
+        _symptoms({cell: results[cell].seen for cell in differing}, control),
+        asked=f"every pair of {len(arena.pods)} pods on {', '.join(map(str, lanes))}, {family}",
+        rule="\n".join(line for lines in rules.values() for line in lines),
+        evidence=tuple(table_text(comparison, lanes=lanes)),
+    )
+
+
+def open_table(arena: Arena, *, lanes: Sequence[Lane], family: Family) -> tuple[Findings, dict[Cell, Seen]]:
+    """One look at a table that has to be open everywhere: the positive control of denials, and what it saw."""
+    want = {Cell(source, to, lane): Want.ALLOW for source in arena.pods for to in arena.pods for lane in lanes}
+    results = all_pairs(arena, lanes=lanes, family=family)
+    results |= _again(arena, want, results, family=family)
+    saw = seen(arena, results)
+    comparison = compare(want, saw, control=saw)
+    findings = Findings(
+        tuple(comparison.differences()),
+        frozenset({Symptom.POD_ADDRESS_FAILS}) if comparison.differing else frozenset(),
+        asked=f"every pair of {len(arena.pods)} pods on {', '.join(map(str, lanes))}, {family}, no policy in place",
+        evidence=tuple(table_text(comparison, lanes=lanes)) if comparison.differing else (),
+    )
+    return findings, saw
+
+
+def _again(
+    arena: Arena, want: Mapping[Cell, Want], results: Mapping[Cell, Result], *, family: Family
+) -> dict[Cell, Result]:
+    """The cells that should be open and were silent, asked again alone and paced."""
+    doubtful = [cell for cell, result in results.items() if want[cell] is Want.ALLOW and result.seen is Seen.SILENT]
+    if not doubtful or len(doubtful) > DOUBTFUL * len(want):
+        return {}
+    return ask_cells(arena, doubtful, family=family, timeout=arena.waits.denied_retry_timeout, parallel=PACED)
+
+
+def _symptoms(differing: Mapping[Cell, Seen], control: Mapping[Cell, Seen]) -> frozenset[Symptom]:
+    if any(control.get(cell) is not Seen.REACHED for cell in differing):
+        return frozenset({Symptom.CONTROL_FAILED})
+    found: set[Symptom] = set()
+    for saw in differing.values():
+        if saw in {Seen.UNMEASURED, Seen.MISSING}:
+            found.add(Symptom.UNMEASURED)
+        elif saw is Seen.REACHED:
+            found.add(Symptom.DENIED_BUT_OPEN)
+        else:
+            found |= {Symptom.ALLOWED_BUT_CLOSED, Symptom.WORKED_BEFORE_POLICY}
+    return frozenset(found)
+
+
+def _reasons(arena: Arena, snapshot: Snapshot, cells: Sequence[Cell], *, family: Family) -> dict[Cell, list[str]]:
+    """Why the oracle expects what it expects of these cells."""
+    return {
+        cell: [
+            f"{cell}:",
+            *explain(
+                verdict(
+                    snapshot,
+                    pod_end(snapshot, arena.pods[cell.source].namespace, arena.pods[cell.source].name),
+                    pod_end(snapshot, arena.pods[cell.destination].namespace, arena.pods[cell.destination].name),
+                    port=cell.lane.port,
+                    protocol=cell.lane.protocol,
+                    family=family,
+                )
+            ),
+        ]
+        for cell in cells[:TOLD]
+    }

@@ -1,0 +1,20 @@
+"""How a test says which requirements it decides, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+
+def requirement(*ids: str, needs: Iterable[str] = (), promise: str = "") -> pytest.MarkDecorator:
+    """The test decides these requirements of the catalogue.
+
+    `needs` names features (`harness.suite.facts.FEATURES`) without which it is skipped with that reason; `promise` is
+    the sentence for a case that is data, otherwise the test's docstring says it.
+    """
+    return pytest.mark.requirement(*ids, needs=tuple(needs), promise=promise)
+
+
+exclusive = pytest.mark.exclusive
+"""The test changes what others stand on: it runs while no other does."""

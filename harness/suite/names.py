@@ -1,0 +1,144 @@
+"""Asking the cluster DNS from pods, in whole messages, and judging the answers against the zone the API calls for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.expect import Symptom
+from harness.model.difference import Difference
+from harness.model.dns import Answer, Question
+from harness.model.outcome import Seen, Verdict
+from harness.oracle.dns import Expected, Zone, ZoneFacts, judge_answer
+from harness.oracle.snapshot import Snapshot
+from harness.probe.asks import Dns, Resolve, Tcp
+from harness.probe.results import Result
+from harness.suite.arena import Arena
+from harness.suite.check import Findings
+from harness.suite.facts import ClusterFacts
+from harness.suite.messages import NotAMessageError, QueryShape, answer, query
+
+ROUND = 2
+"""Times a question is asked in one look: cluster DNS has two replicas, and one of them may be wrong alone."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, how it was put, and what came back."""
+
+    question: Question
+    shape: QueryShape
+    result: Result
+    answer: Answer | None
+    trouble: str = ""
+
+
+def ask_names(
+    arena: Arena,
+    cluster: ClusterFacts,
+    questions: Sequence[Question],
+    *,
+    client: str = "x/a",
+    shape: QueryShape = QueryShape(),  # noqa: B008  (frozen)
+    server: str = "",
+) -> list[Asked]:
+    """Put questions to the cluster DNS (or `server`) from one pod, all at once; one `Asked` each."""
+    wires = [query(question, shape) for question in questions]
+    asks = [
+        Dns(server or cluster.dns_server, wire, proto=shape.proto, timeout=arena.waits.dns_timeout) for wire in wires
+    ]
+    results = arena.ask(client, *asks)
+    return [
+        _read(question, shape, wire, result) for question, wire, result in zip(questions, wires, results, strict=True)
+    ]
+
+
+def _read(question: Question, shape: QueryShape, wire: bytes, result: Result) -> Asked:
+    if result.seen is not Seen.REACHED:
+        return Asked(question, shape, result, None, trouble=str(result))
+    try:
+        return Asked(question, shape, result, answer(result.wire, asked=wire, proto=shape.proto))
+    except NotAMessageError as error:
+        return Asked(question, shape, result, None, trouble=str(error))
+
+
+def name_findings(
+    arena: Arena,
+    cluster: ClusterFacts,
+    questions: Sequence[Question],
+    *,
+    client: str = "x/a",
+    shape: QueryShape = QueryShape(),  # noqa: B008  (frozen)
+    snapshot: Snapshot | None = None,
+) -> Findings:
+    """One look at some names: each asked ROUND times, every answer held against the zone of the API's objects."""
+    zone = zone_of(snapshot or zone_snapshot(arena), cluster)
+    asked = ask_names(arena, cluster, list(questions) * ROUND, client=client, shape=shape)
+    found = [_judged(zone.expect(each.question.name, each.question.type), each) for each in asked]
+    return _told(arena, cluster, client, [(each, one) for each, one in zip(asked, found, strict=True) if one])
+
+
+def zone_snapshot(arena: Arena) -> Snapshot:
+    """The objects the zone follows from, of the arena's namespaces and of the cluster's own Services."""
+    return arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io", elsewhere=("default", "kube-system"))
+
+
+def zone_of(snapshot: Snapshot, cluster: ClusterFacts) -> Zone:
+    """The zone the oracle builds of them."""
+    return Zone.of(snapshot, ZoneFacts(zone=cluster.zone))
+
+
+def _judged(expected: Expected, asked: Asked) -> list[Difference]:
+    if asked.answer is None:
+        silent = asked.result.seen in {Seen.SILENT, Seen.REFUSED} or asked.trouble.startswith("the answer")
+        verdict = Verdict.FAIL if silent else Verdict.UNKNOWN
+        return [Difference(f"{asked.question} reply", "a DNS message", asked.trouble, expected.rule, verdict)]
+    return [replace(each, what=f"{asked.question} {each.what}") for each in judge_answer(expected, asked.answer)]
+
+
+def _told(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[tuple[Asked, list[Difference]]]) -> Findings:
+    if not bad:
+        return Findings()
+    differences = tuple(dict.fromkeys(difference for _, each in bad for difference in each))
+    first = bad[0][0]
+    return Findings(
+        differences,
+        _symptoms(arena, client, [asked for asked, _ in bad]),
+        asked=f"{client} → {cluster.dns_server}:53/{first.shape.proto} "
+        + ", ".join(dict.fromkeys(str(asked.question) for asked, _ in bad)),
+        rule="\n".join(dict.fromkeys(each.rule for each in differences if each.rule)),
+        evidence=tuple(line for asked, _ in bad[:2] for line in told(asked)),
+        repeat=f"kubectl -n {arena.pods[client].namespace} exec {arena.pods[client].name} -- "
+        f"python3 -c \"import socket; print(socket.getaddrinfo('{first.question.name}', None))\"",
+    )
+
+
+def _symptoms(arena: Arena, client: str, bad: Iterable[Asked]) -> frozenset[Symptom]:
+    several = list(bad)
+    found = {Symptom.DNS_ASKED}
+    if any(asked.result.seen is Seen.UNMEASURED for asked in several):
+        found.add(Symptom.UNMEASURED)
+    if any(asked.answer is not None for asked in several):
+        found |= {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG}
+    else:
+        found.add(Symptom.DNS_SILENT)
+        other = next(pod for ref, pod in arena.pods.items() if ref != client)
+        works = arena.ask(client, Tcp(other.address(), 80, timeout=arena.waits.denied_retry_timeout))[0].seen
+        found.add(Symptom.POD_ADDRESS_WORKS if works is Seen.REACHED else Symptom.POD_ADDRESS_FAILS)
+    return frozenset(found)
+
+
+def told(asked: Asked) -> list[str]:
+    """A reply as text, section by section."""
+    if asked.answer is None:
+        return [f"{asked.question}: {asked.trouble}"]
+    reply = asked.answer
+    lines = [f"{asked.question}: {reply.rcode} {' '.join(sorted(reply.flags))} {reply.size} bytes over {reply.proto}"]
+    for section in ("answer", "authority", "additional"):
+        lines += [f"  {section}: {record}" for record in getattr(reply, section)]
+    return lines
+
+
+def resolve(arena: Arena, client: str, *names: str) -> list[Result]:
+    """Ask a pod's own resolver: search list, ndots and hosts file count."""
+    return arena.ask(client, *(Resolve(name) for name in names))
