@@ -12,10 +12,10 @@ From the agent:
     {"welcome": VERSION, "boot": B, "got": N, "first": Q, "me": {…}}   N is the last asks frame it has, Q the oldest
                                                    result frame it can still give; B changes when the agent restarts
     {"q": Q, "r": [{"id": I, "seen": …, …}, …]}    results; Q counts up by one; every ask is answered exactly once
-    {"settled": Q, "got": N, "running": [I, …]}    after the journal was replayed up to Q: of the asks up to frame N these
-                                                   are still being asked
+    {"settled": Q, "got": N, "running": [I, …]}    after the journal was replayed up to Q: of the asks up to frame N
+                                                   these are still being asked
     {"pong": T, "now": M}                          M is the agent's monotonic clock
-    {"gap": Q, "got": N, "running": [I, …]}        frames before Q were dropped: the journal overflowed; `running` counts
+    {"gap": Q, "got": N, "running": [I, …]}        frames before Q were dropped: the journal overflowed; `running` has
                                                    what is being asked and what is in frames from Q on
 
 An ask that is outstanding at the host, not running at the agent and not in a frame was lost: UNMEASURED.

@@ -104,7 +104,9 @@ class Access:
         self._configuration.connection_pool_maxsize = POOL_SIZE
         self._configuration.retries = False
         try:
-            load_kube_config_from_dict(only, client_configuration=self._configuration, persist_config=False)
+            load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+                only, client_configuration=self._configuration, persist_config=False
+            )
         except (ConfigException, binascii.Error, ValueError, TypeError) as error:
             raise ConfigError(f"context {self.context!r} of the kubeconfig cannot be used: {error}") from error
         self.server = str(self._configuration.host)

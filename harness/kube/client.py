@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import harness.kube.errors as errors
 from harness.effects.clock import Clock, RealClock
+from harness.kube import errors
 from harness.kube.access import Access, read_kubeconfig
 from harness.kube.exec_stream import ExecOutcome, ExecStream, collect, open_exec
 from harness.kube.resources import BY_KIND, BY_NAME, Served, from_discovery, split_name
@@ -101,7 +101,7 @@ class Kube:
     def apply(self, obj: Object, *, force: bool = True, dry_run: bool = False, manager: str = MANAGER) -> Object:
         """Server-side apply of a whole object; its namespace is in its metadata."""
         served = self.served_kind(obj)
-        query = {"fieldManager": manager, "force": force, "dryRun": _all(dry_run)}
+        query: dict[str, str | bool] = {"fieldManager": manager, "force": force, "dryRun": _all(dry_run)}
         path = served.path(namespace=obj["metadata"].get("namespace"), name=obj["metadata"]["name"])
         reply = self.transport.request(
             "PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml"

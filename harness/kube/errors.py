@@ -16,6 +16,7 @@
 Errors of the libraries below are chained (`__cause__`), never leaked.
 """
 
+# ruff: noqa: N818 - named for what happened, as Kubernetes names its reasons
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -24,8 +24,8 @@ from urllib.parse import urlencode, urlsplit
 
 import websocket
 
-import harness.kube.errors as errors
 from harness.effects.clock import Clock
+from harness.kube import errors
 from harness.kube.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameError, Message, Reader, encode
 from harness.kube.transport import Transport, certificate_words, refusal
 
@@ -236,7 +236,7 @@ def open_exec(
     except (OSError, websocket.WebSocketException) as error:
         raise errors.StreamRefused(f"{what}: no connection: {error}") from error
     protocol = connection.subprotocol
-    if protocol not in (V5, V4):
+    if protocol not in (V5, V4) or connection.sock is None:
         connection.close(timeout=0)
         raise errors.StreamRefused(f"{what}: the server speaks neither {V5} nor {V4}, but {protocol!r}")
     return ExecStream(connection.sock, protocol=protocol, what=what)

@@ -17,11 +17,11 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3 import exceptions as lower
 
-import harness.kube.errors as errors
+from harness.kube import errors
 from harness.kube.access import Access
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds for TCP and TLS: an API server that is up answers in milliseconds, also across a continent in well under one."""
+"""Seconds for TCP and TLS: an API server that is up answers in milliseconds, across a continent in well under one."""
 
 REQUEST_TIMEOUT = 30.0
 """Seconds for an answer, unless the caller says otherwise: the API server's own limit for most requests is 60."""

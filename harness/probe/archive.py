@@ -47,7 +47,7 @@ _MAIN = b"import sys\nfrom agent.main import main\nsys.exit(main(sys.argv[1:]))\
 def serve_command(
     servers: Sequence[str] = DEFAULT_SERVERS, *, linger: float = 0.0, ready: bool = True
 ) -> tuple[str, ...]:
-    """The container's command. `linger`: seconds to keep serving after SIGTERM; `ready`: what `/ready` says at first."""
+    """The container's command. `linger`: seconds of service after SIGTERM; `ready`: what `/ready` says at first."""
     options = [f"--linger={linger:g}"] if linger else []
     return (*_PYTHON, "serve", *options, *([] if ready else ["--unready"]), *servers)
 

@@ -22,7 +22,7 @@ from harness.probe.results import (
 _IDENTITY = ("pod", "namespace", "node", "nonce", "saw", "local")
 
 STALE = 60.0
-"""Seconds after which an older, better estimate of a clock gives way: clocks drift apart some 50 µs a second at worst."""
+"""Seconds after which an older, better estimate of a clock gives way: clocks drift some 50 µs a second at worst."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def _answer(raw: Mapping[str, Any] | None) -> Answer | None:
     if not raw:
         return None
     extra = {key: value for key, value in raw.items() if key not in _IDENTITY}
-    return Answer(*(str(raw.get(key, "")) for key in _IDENTITY), extra=extra)
+    pod, namespace, node, nonce, saw, local = (str(raw.get(key, "")) for key in _IDENTITY)
+    return Answer(pod, namespace, node, nonce, saw, local, extra)
 
 
 def _http(raw: Mapping[str, Any]) -> HttpReply:

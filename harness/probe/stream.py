@@ -26,4 +26,4 @@ Connect = Callable[[], Stream]
 """Opens a stream to the pod's relay. Raises StreamRefused, Unreachable."""
 
 Fate = Callable[[], str]
-"""Looks at the pod: why its agent cannot answer any more ("container agent restarted: OOMKilled"), or "" when it can."""
+"""Looks at the pod: why its agent cannot answer any more ("container restarted: OOMKilled"), or "" when it can."""
