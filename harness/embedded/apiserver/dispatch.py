@@ -96,6 +96,8 @@ def _handler(call: Call) -> Handler:
     everywhere = call.resource.namespaced and call.namespace is None
     if call.verb not in call.resource.verbs or (everywhere and call.verb not in {"list", "watch"}):
         raise method_not_allowed()
+    if call.verb == "create" and call.name:
+        raise method_not_allowed()
     if call.resource.kind == "SelfSubjectAccessReview":
         return review.review
     return VERBS[call.verb]
