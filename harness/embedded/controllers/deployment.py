@@ -203,8 +203,12 @@ def _report(deployment: Obj, new: Obj | None, old: list[Obj], now: float) -> lis
     done = counts["updatedReplicas"] == wanted == total == available
     _, unavailable = _bounds(spec, wanted)
     enough = available >= wanted - unavailable
-    progressing = _progressing(deployment, new, done=done, moved=_moved(status, counts), now=now)
-    conditions = [_condition(status, _available(enough=enough), now), _condition(status, progressing, now)]
+    moved = _moved(status, counts)
+    progressing = _progressing(deployment, new, done=done, moved=moved, now=now)
+    conditions = [
+        _condition(status, _available(enough=enough), now),
+        _condition(status, progressing, now, touch=moved),
+    ]
     same_counts = all((status.get(name) or 0) == value for name, value in counts.items())
     if same_counts and _without_times(status.get("conditions") or []) == _without_times(conditions):
         return []
@@ -231,10 +235,7 @@ def _progressing(deployment: Obj, new: Obj | None, *, done: bool, moved: bool, n
     if done:
         return condition | {"reason": "NewReplicaSetAvailable", "message": f"{name} has successfully progressed."}
     before = _find(deployment.get("status") or {}, "Progressing")
-    deadline = int(deployment["spec"].get("progressDeadlineSeconds") or 600)
-    since = before.get("lastUpdateTime")
-    late = since is not None and now - datetime.fromisoformat(since).timestamp() > deadline
-    if late and not moved and before.get("reason") != "NewReplicaSetAvailable":
+    if not moved and _is_late(before, int(deployment["spec"].get("progressDeadlineSeconds") or 600), now):
         overrun = {"status": "False", "reason": "ProgressDeadlineExceeded"}
         return condition | overrun | {"message": f"{name} has timed out progressing."}
     if new is None:
@@ -242,10 +243,18 @@ def _progressing(deployment: Obj, new: Obj | None, *, done: bool, moved: bool, n
     return condition | {"reason": "ReplicaSetUpdated", "message": f"{name} is progressing."}
 
 
-def _condition(status: Obj, wanted: Obj, now: float) -> Obj:
-    """The condition with its times: unchanged ones keep theirs."""
+def _is_late(before: Obj, deadline: int, now: float) -> bool:
+    if before.get("reason") in (None, "NewReplicaSetAvailable"):
+        return False
+    if before["reason"] == "ProgressDeadlineExceeded":
+        return True
+    return now - datetime.fromisoformat(before["lastUpdateTime"]).timestamp() > deadline
+
+
+def _condition(status: Obj, wanted: Obj, now: float, *, touch: bool = False) -> Obj:
+    """The condition with its times: unchanged ones keep theirs, unless there was progress to note (`touch`)."""
     before = _find(status, wanted["type"])
-    if all(before.get(name) == wanted[name] for name in ("status", "reason", "message")):
+    if not touch and all(before.get(name) == wanted[name] for name in ("status", "reason", "message")):
         return before
     moment = rfc3339(now)
     same_status = before.get("status") == wanted["status"]
