@@ -150,7 +150,7 @@ def _fixed_chains(draft: _Draft) -> list[Chain]:
         outsider = f"{ip} daddr @{CLUSTER_IPS} {ip} saddr != {draft.pods} fib saddr type != local jump {MARK}"
         services.insert(0, Rule(outsider, "clients from outside the pod network"))
     unallocated = draft.of_family(draft.snapshot.service_cidrs)
-    check = [Rule(f"{ip} daddr @{CLUSTER_IPS} reject", "a port the Service does not have")]
+    check = [Rule(f"{ip} daddr @{CLUSTER_IPS} goto {REFUSE}", "a port the Service does not have")]
     if unallocated:
         check.append(Rule(f"{ip} daddr {_literal(unallocated)} drop", "an address no Service has"))
     return [
@@ -158,7 +158,9 @@ def _fixed_chains(draft: _Draft) -> list[Chain]:
         Chain(FIREWALL, (Rule(f"{front_end} @{FIREWALL_IPS}"),)),
         Chain(UNSERVED, (Rule(f"{front_end} @{UNSERVED_IPS}"), Rule(f"{node_port} @{UNSERVED_PORTS}"))),
         Chain(CLUSTER_IPS_CHECK, tuple(check)),
-        Chain(REFUSE, (Rule("reject", "no endpoints"),)),
+        # kube-proxy answers TCP with an ICMP error as well. Over IPv6 the kernel drops an error that comes back while
+        # connect() still holds the socket, as it does between namespaces of one machine: refused only after 1 s.
+        Chain(REFUSE, (Rule("meta l4proto tcp reject with tcp reset"), Rule("reject"))),
         Chain(MARK, (Rule(f"meta mark set meta mark | {MARK_BIT}"),)),
         Chain(
             MASQUERADE,

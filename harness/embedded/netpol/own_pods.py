@@ -1,4 +1,4 @@
-"""policy/58: isolated pods cannot reach themselves. Only this planted fault needs it; a healthy agent does nothing here.
+"""policy/58: isolated pods cannot reach themselves. Only this fault needs it; a healthy agent does nothing here.
 
 A pod's connections to its own address never leave it, so the node's rules cannot break them: this fault puts a table
 into the pods' own namespaces, and takes it away when it ends.

@@ -280,7 +280,7 @@ def _verdict(walk: _Walk, tokens: Tokens, text: str) -> _End | None:
             return _End.ACCEPT
         case ("drop",):
             return _End.DROP
-        case ("reject",):
+        case ("reject",) | ("reject", "with", "tcp", "reset"):
             return _End.REJECT
         case ("return",):
             return _End.FELL_THROUGH
