@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -46,6 +47,9 @@ NEEDED = {
 """Programs the cluster runs, and the Debian package of each."""
 
 PLUGINS = Path("/usr/lib/cni")
+CREDENTIALS = struct.Struct("3i")
+"""`struct ucred` of unix(7): pid, uid, gid."""
+
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
@@ -97,6 +101,7 @@ class EmbeddedCluster:
         if (reason := refusal()) is not None:
             raise ClusterError(reason)
         ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         with contextlib.closing(theirs), _loopback_listener() as listener:
             self._control = ours
             # Anonymous: the file has no name, so it goes with the last of its holders.
@@ -208,6 +213,7 @@ def down(name: str, *, clock: Clock | None = None) -> bool:
 def ask(name: str, verb: str, *, clock: Clock, limit: float) -> dict[str, Any] | None:
     """Ask the standing cluster `name` (`status`, `down`). Raises ClusterError when there is none."""
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             line.connect(_abstract(name))
             line.sendall(verb.encode() + b"\n")
@@ -244,16 +250,20 @@ def _command(settings: Settings, api_fd: int, control_fd: int | None, *, name_fd
 
 
 def _read_line(line: socket.socket, clock: Clock, limit: float) -> dict[str, Any] | None:
-    """One JSON line, or None when the other side closed without one. Raises ClusterError when it takes too long."""
+    """One JSON line, or None when the other side closed without one. Raises ClusterError when it takes too long.
+
+    Its `pid` becomes the sender's number here: to itself the cluster is process 1, and the kernel, asked by
+    SO_PASSCRED, says with every piece who sent it, in the reader's numbering.
+    """
     deadline = clock.now() + limit
-    data = b""
+    data, sender = b"", 0
     while not data.endswith(b"\n"):
         remaining = deadline - clock.now()
         if remaining <= 0:
             raise ClusterError(f"the embedded cluster did not answer within {limit:g} s")
         line.settimeout(remaining)
         try:
-            piece = line.recv(65536)
+            piece, about, _, _ = line.recvmsg(65536, socket.CMSG_SPACE(CREDENTIALS.size))
         except TimeoutError:
             continue
         except OSError:
@@ -261,5 +271,7 @@ def _read_line(line: socket.socket, clock: Clock, limit: float) -> dict[str, Any
         if not piece:
             return None
         data += piece
+        for _, kind, packed in about:
+            sender = CREDENTIALS.unpack(packed)[0] if kind == socket.SCM_CREDENTIALS else sender
     answer: dict[str, Any] = json.loads(data)
-    return answer
+    return {**answer, "pid": sender} if "pid" in answer else answer

@@ -1,0 +1,68 @@
+"""What the harness must be allowed to do on a cluster, as data. `deploy/runner/rbac.yaml` grants exactly this.
+
+Everything is asked of the cluster as a whole: the namespaces a run works in are made, and removed, by the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from harness.kube.client import Kube
+
+LANES = 8
+"""Reviews asked at once."""
+
+READ = ("get", "list", "watch")
+CHANGE = (*READ, "create", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Right:
+    """Verbs on a resource (`pods/exec` is a subresource), and what they are for."""
+
+    resource: str
+    verbs: tuple[str, ...]
+    why: str
+    group: str = ""
+
+    def rule(self, verbs: Iterable[str] | None = None) -> str:
+        """The rule of a ClusterRole that grants it."""
+        wanted = ", ".join(verbs or self.verbs)
+        return f'- {{apiGroups: ["{self.group}"], resources: [{self.resource}], verbs: [{wanted}]}}'
+
+
+RIGHTS = (
+    Right("namespaces", CHANGE, "every run works in namespaces of its own and removes them"),
+    Right("nodes", READ, "pods are spread over the nodes that are Ready"),
+    Right("pods", CHANGE, "the pods that ask and are asked"),
+    Right("pods/exec", ("get", "create"), "one stream to each agent; which verb an API server asks for differs"),
+    Right("pods/log", ("get",), "what a broken agent said"),
+    Right("configmaps", CHANGE, "the agent travels in a ConfigMap"),
+    Right("services", CHANGE, "Services under test"),
+    Right("serviceaccounts", READ, "a namespace is ready for pods when its default account is there"),
+    Right("endpoints", READ, "compared with the pods behind a Service"),
+    Right("events", READ, "why a pod does not become Ready"),
+    Right("endpointslices", CHANGE, "slices under test", group="discovery.k8s.io"),
+    Right("networkpolicies", CHANGE, "policies under test", group="networking.k8s.io"),
+    Right("leases", CHANGE, "a run says that it is alive", group="coordination.k8s.io"),
+)
+
+
+def missing(kube: Kube) -> list[tuple[Right, list[str]]]:
+    """Rights these credentials lack, each with the verbs, as the server itself says. Raises KubeError."""
+    asked = [(right, verb) for right in RIGHTS for verb in right.verbs]
+    with ThreadPoolExecutor(LANES) as lanes:
+        allowed = list(lanes.map(lambda each: _allowed(kube, *each), asked))
+    lacking: dict[Right, list[str]] = {}
+    for (right, verb), granted in zip(asked, allowed, strict=True):
+        if not granted:
+            lacking.setdefault(right, []).append(verb)
+    return list(lacking.items())
+
+
+def _allowed(kube: Kube, right: Right, verb: str) -> bool:
+    plural, _, subresource = right.resource.partition("/")
+    name = f"{plural}.{right.group}" if right.group else plural
+    return kube.can_i(verb, name, subresource=subresource)
