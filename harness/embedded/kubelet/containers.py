@@ -26,6 +26,7 @@ from typing import Any
 from harness.effects.clock import Clock
 from harness.effects.run import Completed, run_async, start_async
 from harness.embedded.kubelet.logs import ContainerLog
+from harness.embedded.kubelet.orphans import WARDS
 
 LIMIT = 30.0
 """Seconds crun may take for one step; it takes 0.02 on an idle machine."""
@@ -102,7 +103,7 @@ class Crun:
         )
         for descriptor in writers:
             os.close(descriptor)
-        code = await process.wait()
+        code = await _collected(process)
         if code != 0:
             await asyncio.gather(*drained)
             said = messages.read_text() if messages.exists() else log.ending()
@@ -128,6 +129,7 @@ class Crun:
         if tty:
             return await _start_with_terminal(command, pid_file)
         process = await start_async(command, stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL)
+        WARDS.add(process.pid)
         return Execution(process, pid_file, None)
 
     async def ask(self, container: Container, argv: Sequence[str], *, timeout: float) -> Completed | None:
@@ -211,7 +213,7 @@ class Execution:
 
     async def wait(self) -> int:
         """The exit code, 128 + N for signal N."""
-        code = await self._process.wait()
+        code = await _collected(self._process)
         with contextlib.suppress(FileNotFoundError):
             self._pid_file.unlink()
         return code if code >= 0 else 128 - code
@@ -294,7 +296,15 @@ async def _start_with_terminal(command: list[str], pid_file: Path) -> Execution:
         process = await start_async(command, stdin=theirs, stdout=theirs, stderr=theirs)
     finally:
         os.close(theirs)
+    WARDS.add(process.pid)
     return Execution(process, pid_file, terminal)
+
+
+async def _collected(process: asyncio.subprocess.Process) -> int:
+    WARDS.add(process.pid)
+    code = await process.wait()
+    WARDS.drop(process.pid)
+    return code
 
 
 async def _all(read: Callable[[], Any]) -> bytes:
@@ -309,10 +319,12 @@ def _watch(pid: int) -> tuple[asyncio.Future[int], int]:
     loop = asyncio.get_running_loop()
     exited: asyncio.Future[int] = loop.create_future()
     descriptor = os.pidfd_open(pid)
+    WARDS.add(pid)
 
     def ended() -> None:
         loop.remove_reader(descriptor)
         code = _collect(descriptor)
+        WARDS.drop(pid)
         os.close(descriptor)
         exited.set_result(code)
 

@@ -184,16 +184,16 @@ class FaultKeeper:
 
 
 def _bury(address: str) -> list[str]:
-    family, length = ("-6 ", 128) if ":" in address else ("", 32)
+    length = 128 if ":" in address else 32
     return [
-        f"{family}route replace {address}/{length} dev {NODE_LINK}",
-        f"{family}neigh replace {address} lladdr {DEAD_MAC} dev {NODE_LINK} nud permanent",
+        f"route replace {address}/{length} dev {NODE_LINK}",
+        f"neigh replace {address} lladdr {DEAD_MAC} dev {NODE_LINK} nud permanent",
     ]
 
 
 def _dig_out(address: str) -> list[str]:
-    family, length = ("-6 ", 128) if ":" in address else ("", 32)
+    length = 128 if ":" in address else 32
     return [
-        f"{family}route delete {address}/{length} dev {NODE_LINK}",
-        f"{family}neigh delete {address} dev {NODE_LINK}",
+        f"route delete {address}/{length} dev {NODE_LINK}",
+        f"neigh delete {address} dev {NODE_LINK}",
     ]

@@ -12,6 +12,7 @@ from harness.embedded.kubelet import faults
 from harness.embedded.kubelet.containers import Crun, adopt_orphans
 from harness.embedded.kubelet.events import Recorder
 from harness.embedded.kubelet.node import NodeKeeper
+from harness.embedded.kubelet.orphans import collect_forever
 from harness.embedded.kubelet.podrun import Jitter, Tools
 from harness.embedded.kubelet.spec import NodeSpec
 from harness.embedded.kubelet.volumes import TokenFor
@@ -74,6 +75,7 @@ class Kubelet:
         await self._keeper.start()
         self._tasks = [
             asyncio.create_task(self._follow(), name=f"kubelet {self.node.name}"),
+            asyncio.create_task(collect_forever(), name=f"orphans {self.node.name}"),
             asyncio.create_task(self._faults.keep(), name=f"faults {self.node.name}"),
         ]
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 FIRST_RETRY = 0.02
-"""A container that was never ready yet is asked again this soon, then twice as late each time up to its period.
+SLOWEST_RETRY = {"exec": 1.0, "httpGet": 0.1, "tcpSocket": 0.1, "grpc": 1.0}
+QUICK_LOOKS = 30
+"""A container that was never ready yet is asked again this soon, then twice as late each time, up to a limit by what
+a look costs; after so many failures only once a period.
 
 A failed readiness probe before the first success changes nothing, so asking more often is no less than promised; it
 keeps a pod that needs 0.1 s to listen from counting as unready for a whole second."""
@@ -56,7 +59,9 @@ class Probe:
         """Seconds to the next look, after `failed` failures in a row; `ever`: it succeeded once since the start."""
         if self.role is not Role.READINESS or ever or failed == 0:
             return self.period
-        return min(self.period, FIRST_RETRY * 2.0 ** (failed - 1))
+        if failed > QUICK_LOOKS:
+            return self.period
+        return min(self.period, SLOWEST_RETRY[self.method.value], FIRST_RETRY * 2.0 ** (failed - 1))
 
 
 def of_container(container: dict[str, Any], role: Role) -> Probe | None:

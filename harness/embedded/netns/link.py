@@ -41,9 +41,8 @@ def address(link: str, with_prefix: str) -> str:
 
 
 def route(destination: str, *, via: str) -> str:
-    """A route to a network, or to `default`, through a neighbour."""
-    family = "-6 " if ":" in via else ""
-    return f"{family}route replace {destination} via {via}"
+    """A route to a network, or to `default`, through a neighbour, whose address says the family (a batch has no -6)."""
+    return f"route replace {destination} via {via}"
 
 
 def remove(name: str) -> str:
