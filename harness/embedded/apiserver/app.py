@@ -27,6 +27,10 @@ VERSION = "v1.36.0"
 """The Kubernetes release whose behaviour is reproduced: that of the recordings."""
 SHUTDOWN_GRACE = 0.2
 """Seconds that open watches and execs get to end when the server stops."""
+KEEP_ALIVE = 3600.0
+"""Seconds an idle connection stays open: longer than clients pool theirs, so that none is closed under a request."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a request line or header: the command of an exec travels in the URL. A real server takes as much."""
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +55,22 @@ def make_app(
     return app
 
 
+def make_runner(app: web.Application) -> web.AppRunner:
+    """What runs the application on sockets, with the limits and habits of a real server."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,  # the handler of a watch waits for events, and must notice that its client has gone
+        shutdown_timeout=SHUTDOWN_GRACE,
+        keepalive_timeout=KEEP_ALIVE,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
+
+
 async def serve(app: web.Application, sockets: Iterable[socket.socket], context: ssl.SSLContext) -> web.AppRunner:
     """Listen on bound sockets. The caller ends it with `await runner.cleanup()`."""
-    # A watch whose client has gone must notice: its handler waits for events, not for the client.
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_GRACE)
+    runner = make_runner(app)
     await runner.setup()
     for one in sockets:
         await web.SockSite(runner, one, ssl_context=context).start()

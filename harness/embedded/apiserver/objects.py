@@ -13,7 +13,7 @@ from harness.embedded.apiserver import media
 from harness.embedded.apiserver.call import Call
 from harness.embedded.apiserver.forms import Former
 from harness.embedded.apiserver.replies import answer
-from harness.embedded.store.errors import bad_request, expired, failure, invalid, unsupported_media_type
+from harness.embedded.store.errors import ApiError, bad_request, expired, failure, invalid, unsupported_media_type
 from harness.embedded.store.patches import CONTENT_TYPES, PatchKind
 from harness.embedded.store.resources import by_kind
 
@@ -87,11 +87,9 @@ async def patch(call: Call) -> web.Response:
     form = _former(call)
     kind = patch_kind(call)
     body = await patch_body(call)
-    if kind is PatchKind.APPLY and not call.text("fieldManager"):
-        problem = ("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
-        raise invalid("PatchOptions", "meta.k8s.io", "", [problem])
+    _check_patch_options(call, kind)
     warnings: list[str] = []
-    before = _version_of(call)
+    before = _exists(call)
     made = call.server.store.patch(
         call.resource,
         call.name,
@@ -178,12 +176,24 @@ async def patch_body(call: Call) -> Any:
         raise bad_request(f"error decoding patch: {error}") from error
 
 
-def _version_of(call: Call) -> str:
-    """The resourceVersion the object has now; empty when there is none. A patch that makes one answers 201."""
-    listing = call.server.store.list(
-        call.resource, namespace=call.namespace, field_selector=f"metadata.name={call.name}"
-    )
-    return listing.items[0]["metadata"]["resourceVersion"] if listing.items else ""
+def _check_patch_options(call: Call, kind: PatchKind) -> None:
+    """Applying needs a manager; only applying can be forced. Raises ApiError 422."""
+    problem = None
+    if kind is PatchKind.APPLY and not call.text("fieldManager"):
+        problem = ("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
+    elif kind is not PatchKind.APPLY and "force" in call.request.query:
+        problem = ("FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force")
+    if problem is not None:
+        raise invalid("PatchOptions", "meta.k8s.io", "", [problem])
+
+
+def _exists(call: Call) -> bool:
+    """Is the object there? A patch that makes one answers 201."""
+    try:
+        call.server.store.get(call.resource, call.name, namespace=call.namespace)
+    except ApiError:
+        return False
+    return True
 
 
 async def _delete_options(call: Call) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 `kubectl apply` merges by them, `kubectl explain` shows them, and clients learn from them whether dry runs and field
 validation are supported.
 
-One document per group version plus an index. Version 2 is not served: kubectl and client libraries fall back by
-themselves, and it is being retired.
+One document per group version plus an index. Version 2 has a head and no definitions: clients that insist on it, as
+kubectl does for a `kind: List`, find nothing to check and leave that to the server, as for kinds unknown to them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from harness.embedded.store.resources import RESOURCES, Resource
 from harness.embedded.store.schema import Field, Type, schema_for
 
 Schema = dict[str, Any]
+
+_INFO = {"title": "Kubernetes", "version": "unversioned"}
+_VERSION_2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+"""As clients ask for it; it is no valid media type, so it is answered with a dot for the at sign."""
 
 _REF = "#/components/schemas/"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -68,6 +72,8 @@ _DESCRIPTIONS = {
 
 def document(request: web.Request) -> web.Response:
     """The index, or the document of one group version."""
+    if request.path.rstrip("/") == "/openapi/v2":
+        return _version_2(request.headers.get("Accept", ""))
     inner = request.path.removeprefix("/openapi/v3").strip("/")
     if request.path.rstrip("/") == "/openapi/v3":
         paths = {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={_hash(path)}"} for path in _documents()}
@@ -78,6 +84,22 @@ def document(request: web.Request) -> web.Response:
     response = web.Response(body=_encoded(inner), headers={"Content-Type": "application/json", "Etag": tag})
     response.headers["Vary"] = "Accept"
     return response
+
+
+def _version_2(accept: str) -> web.Response:
+    if _VERSION_2_PROTOBUF not in accept:
+        head = {"swagger": "2.0", "info": _INFO, "paths": {}, "definitions": {}}
+        return answer(head)
+    info = b"".join(_text(number, text) for number, text in enumerate(_INFO.values(), start=1))
+    return web.Response(
+        body=_text(1, "2.0") + bytes((2 << 3 | 2, len(info))) + info,
+        headers={"Content-Type": _VERSION_2_PROTOBUF.replace("@", ".")},
+    )
+
+
+def _text(number: int, text: str) -> bytes:
+    """A short text field of a protobuf message."""
+    return bytes((number << 3 | 2, len(text))) + text.encode()
 
 
 @functools.cache
@@ -111,7 +133,7 @@ def build(resources: Iterable[Resource]) -> dict[str, Any]:
         paths.update(_paths(resource, name))
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.36.0"},
+        "info": _INFO,
         "paths": paths,
         "components": {"schemas": schemas},
     }

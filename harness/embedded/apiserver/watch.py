@@ -26,7 +26,7 @@ async def watch(call: Call) -> web.StreamResponse:
     """Stream the events of a resource."""
     form = Former(call, media.wanted(call.request.headers.get("Accept", "")))
     initial = _initial_events(call)
-    labels, fields = call.text("labelSelector"), _fields(call)
+    labels, fields = call.text("labelSelector"), call.text("fieldSelector")
     since = call.text("resourceVersion")
     first: list[dict[str, Any]] = []
     store = call.server.store
@@ -73,14 +73,6 @@ def _initial_events(call: Call) -> bool:
         problem = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         raise invalid("ListOptions", "meta.k8s.io", "", [("FieldValueForbidden", problem, "resourceVersionMatch")])
     return asked and call.flag("sendInitialEvents")
-
-
-def _fields(call: Call) -> str:
-    """The field selector; a watch of one object by its path is one by its name."""
-    asked = call.text("fieldSelector")
-    if not call.name:
-        return asked
-    return f"metadata.name={call.name}" + (f",{asked}" if asked else "")
 
 
 def _initial_end(call: Call, version: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from harness.effects.clock import FakeClock
 from harness.embedded.apiserver import Authority, make_app
+from harness.embedded.apiserver.app import make_runner
 from harness.embedded.store.errors import bad_request, internal
 from harness.embedded.store.objects import Store
 
@@ -124,7 +125,7 @@ def served(test):
             store = Store(clock=FakeClock(start=1_800_000_000.0), seed=1)
             kubelets = Kubelets()
             app = make_app(store, kubelets, auth=AUTHORITY, clock=store.clock)
-            runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+            runner = make_runner(app)
             await runner.setup()
             await web.UnixSite(runner, str(tmp_path / "api")).start()
             store.create("namespaces", {"metadata": {"name": "x"}})
@@ -352,7 +353,7 @@ async def test_a_watch_without_a_version_begins_with_the_present(client):
 
 @served
 async def test_a_watch_of_one_object_sees_only_it(client):
-    """A watch below a name is a watch of that name."""
+    """A watch with a field selector for a name shows that object only."""
     client.store.create("configmaps", {"metadata": {"name": "a"}}, namespace="x")
     client.store.create("configmaps", {"metadata": {"name": "b"}}, namespace="x")
     (first,) = await lines(client, f"{X}/configmaps?watch=1&fieldSelector=metadata.name%3Db", 1)
@@ -407,6 +408,17 @@ async def test_exec_carries_all_streams(client):
     assert (seen[1], seen[2]) == (b"hello world", b"ready")
     assert json.loads(seen[3]) == {"metadata": {}, "status": "Success"}
     assert client.kubelets.asked == ("x", "p", "c", ("cat", "-u"), True, False)
+
+
+@served
+async def test_a_long_command_arrives(client):
+    """A script of 100 kB in the URL of an exec reaches the process whole."""
+    script = "x" * 100_000
+    client.kubelets.process = Process()
+    client.kubelets.process.end()
+    async with client.exec(f"command=sh&command=-c&command={script}&stdout=true") as stream:
+        await channels(stream)
+    assert client.kubelets.asked[3] == ("sh", "-c", script)
 
 
 @served
