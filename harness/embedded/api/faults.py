@@ -15,10 +15,10 @@ RESOURCE = "faults.faults.harness.dev"
 
 def active(
     faults: Iterable[dict[str, Any]],
-    id: str,
+    id: str,  # noqa: A002 - the field's name in a Fault
     *,
     node: str | None = None,
-    namespace: str | None = None,  # noqa: A002
+    namespace: str | None = None,
 ) -> dict[str, Any] | None:
     """The parameters of a fault with this id that covers this place ({} when it has none), or None.
 

@@ -84,29 +84,20 @@ def precondition_failed(resource: Resource, name: str, problem: str) -> ApiError
 
 
 def apply_conflict(conflicts: Sequence[tuple[str, str]]) -> ApiError:
-    """409 of a server-side apply: pairs of (what conflicts, field path)."""
-    causes = [{"reason": "FieldManagerConflict", "message": who, "field": path} for who, path in conflicts]
-    many = "conflict" if len(causes) == 1 else "conflicts"
-    listing = _apply_conflict_listing(conflicts)
-    message = f"Apply failed with {len(causes)} {many}: {listing}"
-    return failure(409, "Conflict", message, {"causes": causes})
-
-
-def _apply_conflict_listing(conflicts: Sequence[tuple[str, str]]) -> str:
-    """One line for a single manager and field, a list per manager otherwise."""
-    by_manager: dict[str, list[str]] = {}
-    for who, path in conflicts:
-        by_manager.setdefault(who, []).append(path)
+    """409 of a server-side apply: pairs of (manager as described, field path)."""
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path} for who, path in conflicts
+    ]
     if len(conflicts) == 1:
         who, path = conflicts[0]
-        return f"{who}: {path}"
-    blocks = []
-    for who, paths in sorted(by_manager.items()):
-        if len(paths) == 1:
-            blocks.append(f"{who}: {paths[0]}")
-        else:
-            blocks.append("\n".join([f"{who}:", *(f"- {path}" for path in paths)]))
-    return "\n".join(blocks)
+        message = f"Apply failed with 1 conflict: conflict with {who}: {path}"
+    else:
+        lines = []
+        for who in sorted({who for who, _ in conflicts}):
+            lines.append(f"conflicts with {who}:")
+            lines.extend(f"- {path}" for owner, path in conflicts if owner == who)
+        message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
+    return failure(409, "Conflict", message, {"causes": causes})
 
 
 def bad_request(message: str) -> ApiError:

@@ -56,6 +56,10 @@ class Resource:
         """The kind in errors: `Service`, `Deployment.apps`."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
+    def has(self, verb: str) -> bool:
+        """Whether the resource itself knows a verb."""
+        return verb in self.verbs
+
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name, if there is one."""
         return next((sub for sub in self.subresources if sub.name == name), None)

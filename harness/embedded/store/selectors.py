@@ -215,16 +215,14 @@ def parse_fields(text: str, kind: str) -> tuple[FieldTerm, ...]:
     """Read a field selector for a kind; only the fields the real server indexes are known. Raises ApiError 400."""
     terms = []
     for part in (piece for piece in text.split(",") if piece):
-        for sign, equal in (("!=", False), ("==", True), ("=", True)):
-            field, found, value = part.partition(sign)
-            if found:
-                break
-        else:
+        sign = next((sign for sign in ("!=", "==", "=") if sign in part), None)
+        if sign is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
+        field, _, value = part.partition(sign)
         read = _EVERYWHERE.get(field) or _PER_KIND.get(kind, {}).get(field)
         if read is None:
             raise bad_request(f"field label not supported: {field}")
-        terms.append(FieldTerm(read, value, equal))
+        terms.append(FieldTerm(read, value, sign != "!="))
     return tuple(terms)
 
 

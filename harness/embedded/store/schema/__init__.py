@@ -66,6 +66,10 @@ class Field:
     merge_key: str = ""
     retain_keys: bool = False
     default: str | None = None
+    pointer: bool = False
+    """An explicit zero (0, false, "") differs from absence."""
+    always: bool = False
+    """Written even when it is empty: null for lists, maps and times, the zero otherwise."""
 
 
 class _Tables:
@@ -120,6 +124,8 @@ class _Tables:
             merge_key=options.get("merge", ""),
             retain_keys="retain" in options,
             default=options.get("default"),
+            pointer="ptr" in options,
+            always="zero" in options,
         )
 
     def _type(

@@ -1,0 +1,31 @@
+"""The behaviour of every served kind, one row each."""
+
+from __future__ import annotations
+
+from harness.embedded.store.kinds import plain, pods, policies, services, slices, workloads
+from harness.embedded.store.resources import Resource
+from harness.embedded.store.strategy import Strategy
+
+_STRATEGIES: dict[str, Strategy] = {
+    "ConfigMap": plain.CONFIG_MAP,
+    "Deployment": workloads.DEPLOYMENT,
+    "EndpointSlice": slices.ENDPOINT_SLICE,
+    "Endpoints": slices.ENDPOINTS,
+    "Event": plain.EVENT,
+    "Fault": plain.FAULT,
+    "Lease": plain.LEASE,
+    "Namespace": plain.NAMESPACE,
+    "NetworkPolicy": policies.NETWORK_POLICY,
+    "Node": plain.NODE,
+    "Pod": pods.POD,
+    "ReplicaSet": workloads.REPLICA_SET,
+    "Secret": plain.SECRET,
+    "SelfSubjectAccessReview": Strategy(),
+    "Service": services.SERVICE,
+    "ServiceAccount": plain.SERVICE_ACCOUNT,
+}
+
+
+def strategy_for(resource: Resource) -> Strategy:
+    """The behaviour of a resource's kind."""
+    return _STRATEGIES[resource.kind]
