@@ -21,7 +21,10 @@ async def main() -> None:
     """Serve until the pod ends."""
     clock = RealClock()
     planted = Planted(os.environ.get("NODE_NAME", ""))
-    api = RemoteApi.in_cluster(component="coredns")
+    try:
+        api = RemoteApi.in_cluster(component="coredns")
+    except KeyError as missing:
+        sys.exit(f"harness.embedded.dns runs in a pod of the embedded cluster: {missing.args[0]} is not set")
     view = View(api, clock=clock, planted=planted, local=parse_addresses(os.environ.get("POD_IPS", "")))
     memory = Memory(planted, clock, ("cluster", "local"))
     await run_until_told(DnsServer(view, planted, memory, ports=Ports()))
@@ -29,7 +32,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        asyncio.run(main())
-    except KeyError as missing:
-        sys.exit(f"harness.embedded.dns runs in a pod of the embedded cluster: {missing} is not set")
+    asyncio.run(main())

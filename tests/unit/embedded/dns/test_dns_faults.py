@@ -1,0 +1,173 @@
+"""Each planted fault of the DNS server does what the catalogue says, where it is planted, and ends with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.effects.clock import FakeClock
+from harness.embedded.dns.faults import Lag, Memory, Planted
+from harness.embedded.dns.records import Answer, Rcode, as_text, name_of
+from harness.embedded.dns.wire import Asked
+
+TYPES = {"A": 1, "AAAA": 28, "SRV": 33}
+
+
+def fault(ident: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": ident}, "spec": {"id": ident, **spec}}
+
+
+class Broken:
+    """A server with faults."""
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster = cluster
+        self.planted = Planted("n1")
+        self.clock = FakeClock()
+        self.memory = Memory(self.planted, self.clock, ("cluster", "local"))
+        cluster.options = {"quirks": self.planted.quirks}
+
+    def plant(self, ident: str, **spec: Any) -> None:
+        self.planted.objects = [fault(ident, **spec)]
+
+    def heal(self) -> None:
+        self.planted.objects = []
+
+    def ask(self, name: str, kind: str = "A") -> Answer:
+        healthy = self.cluster.ask(name, kind)
+        qname = name_of(name.replace("$", "n.svc.cluster.local"))
+        return self.memory.bend(Asked(1, qname, TYPES[kind]), healthy)
+
+    def seen(self, name: str, kind: str = "A") -> list[str]:
+        answer = self.ask(name, kind)
+        return [as_text(r).split(" IN ")[1] for r in answer.answer] or [answer.rcode.name]
+
+
+@pytest.fixture
+def broken(cluster: Any) -> Broken:
+    """A cluster with a plain, a headless and an external Service, and a server to break."""
+    cluster.service("web", "10.96.0.5")
+    cluster.service("hl")
+    cluster.slice(
+        "hl",
+        {"addresses": ["10.244.0.1"], "conditions": {"ready": True, "serving": True}, "hostname": "a"},
+        {"addresses": ["10.244.0.2"], "conditions": {"ready": False, "serving": True, "terminating": True}},
+        {"addresses": ["10.244.0.3"], "conditions": {"ready": True, "serving": False}},
+        {"addresses": ["10.244.0.4"], "conditions": {}},
+    )
+    cluster.alias("ext", "web.n.svc.cluster.local")
+    return Broken(cluster)
+
+
+@pytest.mark.parametrize(
+    ("ident", "name", "kind", "before", "during"),
+    [
+        ("dns/F-03", "web.$", "AAAA", ["NOERROR"], ["NXDOMAIN"]),
+        ("dns/F-05", "nope.$", "A", ["NXDOMAIN"], ["NOERROR"]),
+        ("dns/F-24", "hl.$", "A", ["1", "3", "4"], ["1", "3"]),
+        ("dns/F-25", "hl.$", "A", ["1", "3", "4"], ["1", "4"]),
+        ("dns/F-26", "hl.$", "A", ["1", "3", "4"], ["1", "2", "4"]),
+        ("dns/F-28", "web.$", "A", ["A 10.96.0.5"], ["A 10.96.0.5"] * 2),
+        ("dns/F-30", "_http._tcp.web.$", "SRV", ["80"], ["8080"]),
+        ("dns/F-30", "_http._tcp.hl.$", "SRV", ["8080"] * 3, ["80"] * 3),
+        ("dns/F-40", "ext.$", "A", ["CNAME web.n.svc.cluster.local.", "A 10.96.0.5"], ["A 10.96.0.5"]),
+        ("dns/F-44", "*.$", "A", ["NXDOMAIN"], None),
+        ("dns/F-44", "any.hl.$", "A", ["NXDOMAIN"], None),
+    ],
+)
+def test_a_static_fault_shows_while_it_is_planted(
+    broken: Broken, ident: str, name: str, kind: str, before: list[str], during: list[str] | None
+) -> None:
+    """The answer is right before, wrong as described during, and right again after the fault."""
+
+    def look() -> list[str]:
+        seen = broken.seen(name, kind)
+        if before[0].isdigit():
+            seen = [text.split()[-2] if kind == "SRV" else text[-1] for text in seen]
+        return seen
+
+    assert look() == before
+    broken.plant(ident)
+    assert look() == during if during is not None else look() != before
+    broken.heal()
+    assert look() == before
+
+
+def test_a_fault_stays_in_its_scope(broken: Broken) -> None:
+    """Other namespaces and other nodes' servers are not touched."""
+    broken.plant("dns/F-03", namespaces=["m"])
+    assert broken.seen("web.$", "AAAA") == ["NOERROR"]
+    broken.plant("dns/F-03", nodes=["n2"])
+    assert broken.seen("web.$", "AAAA") == ["NOERROR"]
+    broken.plant("dns/F-03", namespaces=["n"], nodes=["n1"])
+    assert broken.seen("web.$", "AAAA") == ["NXDOMAIN"]
+
+
+def test_f19_a_name_once_missing_stays_missing(broken: Broken) -> None:
+    """A name asked too early stays NXDOMAIN for the fault's seconds; names never asked before are fine."""
+    broken.plant("dns/F-19", params={"seconds": 60})
+    assert broken.seen("new.$") == ["NXDOMAIN"]
+    broken.cluster.service("new", "10.96.0.6")
+    broken.cluster.service("fresh", "10.96.0.7")
+    assert broken.seen("new.$") == ["NXDOMAIN"]
+    assert broken.seen("fresh.$") == ["A 10.96.0.7"]
+    assert broken.ask("new.$").authority[0].ttl == 60
+    broken.clock.sleep(61)
+    assert broken.seen("new.$") == ["A 10.96.0.6"]
+
+
+def test_f48_answers_of_other_questions_come_back(broken: Broken) -> None:
+    """Among a few questions, one gets its predecessor's answer."""
+    broken.plant("dns/F-48")
+    wrong = [broken.seen(name) for name in ("web.$", "a.hl.$") * 3]
+    right = [["A 10.96.0.5"], ["A 10.244.0.1"]] * 3
+    assert sum(a != b for a, b in zip(wrong, right, strict=True)) == 2
+
+
+def test_f08_hangs_up_on_streams(broken: Broken) -> None:
+    """TCP is refused on the nodes named and nowhere else."""
+    broken.plant("dns/F-08", nodes=["n1"])
+    assert broken.planted.hangs_up()
+    broken.plant("dns/F-08", nodes=["n2"])
+    assert not broken.planted.hangs_up()
+
+
+def named(name: str, namespace: str = "n", **fields: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace}, **fields}
+
+
+def test_f16_a_stuck_watch_shows_the_past(broken: Broken) -> None:
+    """While planted, neither new nor changed nor deleted objects show; other namespaces go on; healing catches up."""
+    lag = Lag(broken.planted)
+    broken.plant("dns/F-16", namespaces=["n"])
+    first = lag.apply({"services": [named("a"), named("b")]}, ["n", "m"])
+    later = {"services": [named("b", changed=True), named("c"), named("d", "m")]}
+    seen = lag.apply(later, ["n", "m"])["services"]
+    assert [s for s in seen if s["metadata"]["namespace"] == "n"] == first["services"]
+    assert named("d", "m") in seen
+    broken.heal()
+    assert lag.apply(later, ["n", "m"]) == later
+
+
+def test_f17_deleted_objects_stay(broken: Broken) -> None:
+    """While planted, what is deleted is still seen, and what is new is too."""
+    lag = Lag(broken.planted)
+    broken.plant("dns/F-17")
+    lag.apply({"services": [named("a"), named("b", old=True)]}, ["n"])
+    seen = lag.apply({"services": [named("b"), named("c")]}, ["n"])["services"]
+    assert sorted(s["metadata"]["name"] for s in seen) == ["a", "b", "c"]
+    assert named("b") in seen
+    broken.heal()
+    assert lag.apply({"services": [named("b")]}, ["n"]) == {"services": [named("b")]}
+
+
+def test_without_faults_nothing_is_remembered(broken: Broken) -> None:
+    """Healing forgets the missing names."""
+    broken.plant("dns/F-19")
+    assert broken.ask("new.$").rcode is Rcode.NXDOMAIN
+    broken.heal()
+    broken.cluster.service("new", "10.96.0.6")
+    assert broken.seen("new.$") == ["A 10.96.0.6"]
+    broken.plant("dns/F-19")
+    assert broken.seen("new.$") == ["A 10.96.0.6"]
