@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apiserver_on_loopback import Running
 
 from harness.effects.run import Completed, run
+from tests.system.apiserver_on_loopback import Running
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 

@@ -13,7 +13,7 @@ from harness.effects.clock import rfc3339
 from harness.embedded.apiserver import objects
 from harness.embedded.apiserver.call import Call
 from harness.embedded.apiserver.replies import answer
-from harness.embedded.store.errors import bad_request, conflict
+from harness.embedded.store.errors import bad_request, conflict, invalid
 from harness.embedded.store.patches import PatchKind
 
 TOKEN_SECONDS = 3600
@@ -54,6 +54,9 @@ async def _wished_scale(call: Call, workload: dict[str, Any]) -> int:
     replicas = (body.get("spec") or {}).get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request(f"spec.replicas is not a whole number: {replicas!r}")
+    if replicas < 0:
+        problem = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        raise invalid("Scale", "autoscaling", call.name, [("FieldValueInvalid", problem, "spec.replicas")])
     return replicas
 
 
@@ -79,10 +82,6 @@ async def bind(call: Call) -> web.Response:
     node = ((body or {}).get("target") or {}).get("name")
     if not node:
         raise bad_request("a binding needs the name of its target")
-    pod = call.server.store.get(call.resource, call.name, namespace=call.namespace)
-    if pod["spec"].get("nodeName"):
-        assigned = f'pod {call.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-        raise conflict(call.resource, call.name, assigned)
     call.server.store.patch(
         call.resource,
         call.name,

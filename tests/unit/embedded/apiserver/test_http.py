@@ -558,3 +558,81 @@ async def test_a_token_can_be_requested(client):
     assert code == 201 and body["status"]["token"] == AUTHORITY.token_for("x", "s")
     assert body["status"]["expirationTimestamp"] == "2027-01-15T08:10:00Z"
     assert (await client.ask("POST", f"{X}/serviceaccounts/nope/token", {}))[0] == 404
+
+
+@served
+async def test_a_workload_is_scaled_through_its_view(client):
+    """The scale view reads and changes the replicas; a stale version and a negative number are refused."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    client.store.create("deployments.apps", {"metadata": {"name": "d"}, "spec": spec}, namespace="x")
+    path = "/apis/apps/v1/namespaces/x/deployments/d/scale"
+    code, scale = await client.ask("GET", path)
+    assert (code, scale["kind"], scale["spec"], scale["status"]["selector"]) == (200, "Scale", {"replicas": 2}, "a=b")
+    code, changed = await client.ask("PUT", path, {**scale, "spec": {"replicas": 5}})
+    assert (code, changed["spec"]) == (200, {"replicas": 5})
+    assert client.store.get("deployments.apps", "d", namespace="x")["spec"]["replicas"] == 5
+    assert (await client.ask("PUT", path, {**scale, "spec": {"replicas": 6}}))[0] == 409
+    merge = {"Content_Type": "application/merge-patch+json"}
+    assert (await client.ask("PATCH", path, {"spec": {"replicas": -1}}, **merge))[0] == 422
+    assert (await client.ask("PATCH", path, {"spec": {"replicas": "x"}}, **merge))[0] == 400
+    assert (await client.ask("PATCH", path, {"spec": {"replicas": 0}}, **merge))[1]["spec"] == {"replicas": 0}
+
+
+@served
+async def test_a_pod_is_bound_once(client):
+    """A binding gives a waiting pod to a node; a second one is a conflict."""
+    pod = {"metadata": {"name": "q"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    client.store.create("pods", pod, namespace="x")
+    binding = {"target": {"kind": "Node", "name": "n1"}}
+    assert (await client.ask("POST", f"{X}/pods/q/binding", binding))[0] == 201
+    assert client.store.get("pods", "q", namespace="x")["spec"]["nodeName"] == "n1"
+    assert (await client.ask("POST", f"{X}/pods/q/binding", binding))[0] == 409
+    assert (await client.ask("POST", f"{X}/pods/q/binding", {}))[0] == 400
+
+
+@served
+async def test_an_evicted_pod_is_deleted(client):
+    """An eviction is a deletion."""
+    pod = {"metadata": {"name": "q"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    client.store.create("pods", pod, namespace="x")
+    assert (await client.ask("POST", f"{X}/pods/q/eviction", {"metadata": {"name": "q"}}))[0] == 201
+    assert (await client.ask("GET", f"{X}/pods/q"))[0] == 404
+
+
+@served
+async def test_a_patch_that_creates_says_so(client):
+    """Applying what is not there answers 201, applying again 200; force is for applying only, which needs a manager."""
+    apply = {"Content_Type": "application/apply-patch+yaml"}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1"}}
+    path = f"{X}/configmaps/c"
+    assert (await client.ask("PATCH", path, body, **apply))[0] == 422
+    assert (await client.ask("PATCH", f"{path}?fieldManager=m", body, **apply))[0] == 201
+    assert (await client.ask("PATCH", f"{path}?fieldManager=m", body, **apply))[0] == 200
+    merge = {"Content_Type": "application/merge-patch+json"}
+    assert (await client.ask("PATCH", f"{path}?force=true", {}, **merge))[0] == 422
+    assert (await client.ask("PATCH", f"{X}/configmaps/nope", {}, **merge))[0] == 404
+    assert (await client.ask("PATCH", path, b"{", **merge))[0] == 400
+
+
+@served
+async def test_unknown_fields_are_warned_of_as_recorded(client):
+    """By default an unknown field is dropped with a Warning header; strictly, it is refused."""
+    body = json.loads(RECORDED.read_text())["calls"][73]["request"]["body"]
+    assert (await client.ask("POST", f"{X}/services", body))[0] == 201
+    assert client.headers["Warning"] == '299 - "unknown field \\"spec.fooBar\\""'
+    assert (await client.ask("POST", f"{X}/services?fieldValidation=Strict", body)) == (400, recorded(74))
+
+
+@served
+async def test_a_collection_is_deleted_by_selector(client):
+    """Only what the selectors choose is deleted, and the answer lists it."""
+    for name in ("a", "b"):
+        client.store.create("configmaps", {"metadata": {"name": name, "labels": {"l": name}}}, namespace="x")
+    code, gone = await client.ask("DELETE", f"{X}/configmaps?labelSelector=l%3Da")
+    assert code == 200 and [item["metadata"]["name"] for item in gone["items"]] == ["a"]
+    assert (await client.ask("GET", f"{X}/configmaps/b"))[0] == 200
+    assert (await client.ask("DELETE", "/api/v1/namespaces"))[0] == 405
+    assert (await client.ask("DELETE", f"{X}/configmaps/b?dryRun=All"))[0] == 200
+    assert (await client.ask("DELETE", f"{X}/configmaps/b", {"preconditions": {"uid": "0"}}))[0] == 409
+    assert (await client.ask("DELETE", f"{X}/configmaps/b"))[0] == 200
