@@ -1,0 +1,90 @@
+# Every target sets up what it needs: Debian packages (as root), a virtual environment in .venv. A second run is fast.
+#
+#   make conformance                                    every suite on an embedded cluster
+#   make conformance KUBECONFIG=file CONTEXT=name       the same on an existing cluster
+#   make conformance ARGS="-k dns --wait policy_live=30"    more arguments for pytest
+#   make test | lint | bench | catalogue | clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PACKAGES := crun containernetworking-plugins nftables iproute2 conntrack python3 python3-venv util-linux
+JOBS := auto
+
+# Only what stands on make's own command line counts: an exported KUBECONFIG must never choose the cluster.
+given = $(if $(filter command,$(origin $1)),$($1))
+cluster_options = \
+	$(if $(call given,CLUSTER),--cluster '$(CLUSTER)') \
+	$(if $(call given,KUBECONFIG),--kubeconfig '$(KUBECONFIG)') \
+	$(if $(call given,CONTEXT),--context '$(CONTEXT)')
+embedded = $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(strip $(cluster_options)),other,embedded))),yes)
+
+.PHONY: conformance test lint bench catalogue clean packages may-make-namespaces
+.DEFAULT_GOAL := conformance
+
+conformance: $(if $(embedded),may-make-namespaces) $(VENV)/ready
+	@$(PYTHON) -m pytest suites -n $(JOBS) $(cluster_options) $(ARGS)
+
+test: packages $(VENV)/ready
+	@$(PYTHON) -m pytest tests/unit tests/contract tests/repo tests/system -n $(JOBS) $(ARGS)
+
+lint: $(VENV)/ready-lint
+	@failed=; \
+	for tool in "ruff format --check ." "ruff check ." "lint-imports" "mypy"; do \
+		echo "== $$tool"; $(VENV)/bin/$$tool || failed="$$failed [$$tool]"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
+bench: may-make-namespaces $(VENV)/ready
+	@$(PYTHON) -m tests.bench $(ARGS)
+
+catalogue: $(VENV)/ready
+	@$(VENV)/bin/harness list --markdown > $(VENV)/CATALOGUE.md
+	@mv $(VENV)/CATALOGUE.md suites/CATALOGUE.md
+
+# Reports are results: they stay.
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- set-up ------------------------------------------------------------------------------------------------------------
+
+# What is missing is installed by root, and named in one line otherwise. A target that needs none of it goes on.
+packages:
+	@missing=; \
+	for package in $(PACKAGES); do \
+		[ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "not installed:$$missing; run: sudo apt-get install$$missing" >&2; exit 0; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	install="apt-get install -qq --yes --no-install-recommends$$missing"; \
+	$$install >/dev/null 2>&1 || { apt-get update -qq && $$install >/dev/null; } || \
+		echo "could not install:$$missing" >&2
+
+# Asked before anything is installed: the module that answers needs nothing but the standard library.
+may-make-namespaces: packages | $(VENV)/bin/python
+	@$(PYTHON) -c 'import sys; from harness.clusters.embedded import refusal; sys.exit(refusal())'
+
+$(VENV)/bin/python:
+	@for python in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+		$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		python=; \
+	done; \
+	[ -n "$$python" ] || { echo "no Python >= 3.11 with venv here; run: apt-get install python3 python3-venv" >&2; exit 1; }; \
+	$$python -m venv $(VENV)
+
+$(VENV)/ready: pyproject.toml | packages $(VENV)/bin/python
+	@echo "installing into $(VENV)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/ready-lint: pyproject.toml | $(VENV)/ready
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[lint]'
+	@touch $@
