@@ -140,9 +140,10 @@ class Line:
                 other.close()
         session.left_at = None
         session.on_news = self.push
-        session.journal.acknowledge(frame["have"])
+        have = int(frame["have"]) if frame.get("boot") == self._door.boot else 0
+        session.journal.acknowledge(have)
         self.session = session
-        self._cursor = frame["have"] + 1
+        self._cursor = have + 1
         self._settle_at = session.journal.next
         about = {"boot": self._door.boot, "got": session.got, "first": session.journal.first}
         self._out.append(wire.encode({"welcome": wire.VERSION, **about, "me": self._door.identity.me()}))

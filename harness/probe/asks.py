@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar
 
 from harness.model.outcome import Seen
@@ -26,15 +26,16 @@ STREAK = 3
 
 
 def _plain(ask: Any) -> dict[str, Any]:
-    """The fields of an ask as its wire dictionary, without those left at nothing."""
+    """The fields of an ask as its wire dictionary, without optional ones left at nothing."""
     wire: dict[str, Any] = {"do": ask.do}
-    for name in ask.__dataclass_fields__:
+    for name, about in ask.__dataclass_fields__.items():
         value = getattr(ask, name)
+        optional = about.default is not MISSING or about.default_factory is not MISSING
         if isinstance(value, bytes):
             value = base64.b64encode(value).decode()
         elif isinstance(value, Mapping):
             value = dict(value)
-        if value not in (None, "", {}, False):
+        if value or not optional:
             wire[name] = value
     return wire
 

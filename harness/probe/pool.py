@@ -14,7 +14,7 @@ from harness.probe.archive import CONTAINER, RELAY_COMMAND
 from harness.probe.asks import Ask
 from harness.probe.results import Result
 from harness.probe.session import Batch, Session, longest
-from harness.probe.stream import Connect, Fate, Stream
+from harness.probe.stream import Connect, Fate, Stream, Teller
 
 OPEN_TIMEOUT = 10.0
 """Seconds to start a relay in a pod: a loaded container runtime needs up to some seconds for an exec."""
@@ -99,25 +99,24 @@ class Pool:
 
         return connect
 
-    def _teller(self, pod: NamespacedName) -> Fate:
+    def _teller(self, pod: NamespacedName) -> Teller:
         known: dict[str, Any] = {}
 
-        def tell() -> str:
+        def tell() -> Fate:
             try:
                 found = self._kube.get("pods", pod.name, namespace=pod.namespace)
             except NotFound:
-                return "the pod is gone"
+                return Fate("the pod is gone", final=True)
             except KubeError:
-                return ""
+                return Fate()
             return fate_of(found, self._container, known)
 
         return tell
 
 
-def fate_of(pod: Mapping[str, Any], container: str, known: dict[str, Any]) -> str:
-    """Why the agent in this pod cannot answer what it was asked, or "". `known` remembers restarts already told."""
+def fate_of(pod: Mapping[str, Any], container: str, known: dict[str, Any]) -> Fate:
+    """Why the agent in this pod cannot answer what it was asked. `known` remembers restarts already told."""
     status = pod.get("status") or {}
-    told = status.get("phase") in ("Failed", "Succeeded") and f"the pod is {status['phase']}"
     for entry in status.get("containerStatuses") or []:
         if entry.get("name") != container:
             continue
@@ -127,9 +126,12 @@ def fate_of(pod: Mapping[str, Any], container: str, known: dict[str, Any]) -> st
         down = "running" not in state
         if down or count > known.get("restarts", 0):
             known["restarts"] = count
-            if ended or down:
-                return f"container {container!r} {'is down' if down else 'restarted'}: {_ended(ended, state)}"
-    return told or ""
+            what = "is down" if down else "restarted"
+            final = status.get("phase") in ("Failed", "Succeeded")
+            return Fate(f"container {container!r} {what}: {_ended(ended, state)}", final)
+    if status.get("phase") in ("Failed", "Succeeded"):
+        return Fate(f"the pod is {status['phase']}", final=True)
+    return Fate()
 
 
 def _ended(ended: Mapping[str, Any], state: Mapping[str, Any]) -> str:

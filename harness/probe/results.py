@@ -114,7 +114,7 @@ class LoopReport:
     longest_gap: float
     """The longest time between the starts of two looks: how long something could have hidden."""
     trail: tuple[LoopLook, ...]
-    """Looks worth telling, the first 20: for `Hold` bad and unmeasured ones, for `Until` each change of what is seen."""
+    """Looks worth telling, 20 at most: for `Hold` bad and unmeasured ones, for `Until` every change."""
 
 
 @dataclass(frozen=True)

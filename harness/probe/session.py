@@ -19,7 +19,7 @@ from harness.kube.errors import KubeError, StreamClosed, StreamRefused
 from harness.probe.asks import Ask
 from harness.probe.decode import ClockEstimate, decode
 from harness.probe.results import Result, unmeasured
-from harness.probe.stream import Connect, Fate, Stream
+from harness.probe.stream import Connect, Fate, Stream, Teller
 
 GRACE = 10.0
 """Seconds beyond the longest ask that a batch may take: a loaded machine, a stream being reopened."""
@@ -108,10 +108,10 @@ class _State:
 class Session:
     """Asks of one pod. Opened by the first ask, kept open until `close`."""
 
-    def __init__(self, connect: Connect, pod: str, *, fate: Fate | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, connect: Connect, pod: str, *, fate: Teller | None = None, clock: Clock | None = None) -> None:
         self.pod = pod
         self._connect = connect
-        self._fate = fate or (lambda: "")
+        self._fate = fate or Fate
         self._clock = clock or RealClock()
         self._lock = threading.RLock()
         self._wake = threading.Event()
@@ -258,7 +258,8 @@ class Session:
             self._state.stream, self._state.ready = stream, False
             self._lines = wire.Lines()
             self._heard = self._clock.now()
-            hello = {"hello": wire.VERSION, "session": self._state.name, "have": self._state.have}
+            hello = {"hello": wire.VERSION, "session": self._state.name}
+            hello |= {"boot": self._state.boot, "have": self._state.have}
         stream.send(wire.encode(hello))
         self._ping(stream)
 
@@ -273,15 +274,26 @@ class Session:
         if self._state.thread is None:
             return False
         fate = self._fate()
-        if isinstance(error, StreamRefused) and error.http in (401, 403, 404):
-            fate = fate or "the pod cannot be entered"
-        if fate or self._clock.now() - since > PATIENCE:
-            self._lose(list(self._state.waiting), f"{fate}: {error}" if fate else str(error))
+        final = fate.final or (isinstance(error, StreamRefused) and error.http in (401, 403, 404))
+        if final or self._clock.now() - since > PATIENCE:
+            self._lose(list(self._state.waiting), f"{fate.why}: {error}" if fate.why else str(error))
             return self._park()
+        if fate.why:
+            self._lose(self._disown(), fate.why)
+            if self._park() is False:
+                return False
         self._wake.clear()
         self._wake.wait(RETRY[min(attempt, len(RETRY) - 1)])
         self.reconnects += 1
         return True
+
+    def _disown(self) -> list[int]:
+        """Asks an agent that is gone was given. They are not asked again: they may have acted already."""
+        with self._lock:
+            state = self._state
+            state.unconfirmed = [out for out in state.unconfirmed if not out.sent]
+            queued = {out.number for out in state.unconfirmed}
+            return [ident for ident, waiting in state.waiting.items() if waiting.sent_in not in queued]
 
     def _park(self) -> bool:
         """Nobody may be waiting now; a later ask starts afresh. Whether somebody came meanwhile."""
@@ -307,7 +319,9 @@ class Session:
 
     def _ping(self, stream: Stream) -> None:
         self._pinged = self._clock.now()
-        stream.send(wire.encode({"ping": self._clock.wall(), "have": self._state.have}))
+        # Before the welcome it is not known whose frames would be acknowledged.
+        have = self._state.have if self._state.ready else 0
+        stream.send(wire.encode({"ping": self._clock.wall(), "have": have}))
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
@@ -334,10 +348,7 @@ class Session:
             state.boot = frame["boot"]
             lost: list[int] = []
             if restarted:
-                # What an agent that is gone was asked is not asked again: it may have acted already.
-                state.unconfirmed = [out for out in state.unconfirmed if not out.sent]
-                queued = {out.number for out in state.unconfirmed}
-                lost = [ident for ident, waiting in state.waiting.items() if waiting.sent_in not in queued]
+                lost = self._disown()
                 state.have = 0
                 self.offset = ClockEstimate()
             self._confirm(frame["got"])
@@ -347,7 +358,7 @@ class Session:
                 stream.send(out.line)
         self._ping(stream)
         if lost:
-            self._lose(lost, f"the agent restarted{_because(self._fate())}")
+            self._lose(lost, f"the agent restarted{_because(self._fate().why)}")
 
     def _confirm(self, got: int) -> None:
         self._state.unconfirmed = [out for out in self._state.unconfirmed if out.number > got]

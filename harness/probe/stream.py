@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -25,5 +26,16 @@ class Stream(Protocol):
 Connect = Callable[[], Stream]
 """Opens a stream to the pod's relay. Raises StreamRefused, Unreachable."""
 
-Fate = Callable[[], str]
-"""Looks at the pod: why its agent cannot answer any more ("container restarted: OOMKilled"), or "" when it can."""
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a pod whose stream broke."""
+
+    why: str = ""
+    """Why its agent cannot answer what it was asked ("container restarted: OOMKilled"); empty when it still may."""
+    final: bool = False
+    """No agent will ever answer there again: do not try."""
+
+
+Teller = Callable[[], Fate]
+"""Looks at the pod. Never raises."""

@@ -83,6 +83,7 @@ class LocalAgent:
         self.port = free_port()
         self.options = options
         self.streams: list[PipeStream] = []
+        self.process: subprocess.Popen[bytes] = None  # type: ignore[assignment]
         self.environment = {
             "POD_NAME": name,
             "POD_NAMESPACE": "x",
@@ -98,6 +99,7 @@ class LocalAgent:
         """Start the agent process and wait until it serves."""
         servers = (f"tcp:{self.port}", f"udp:{self.port}")
         argv = (sys.executable, *PYTHON, str(self.file), "serve", *self.options, *servers)
+        self._close_pipes()
         self.process = start(argv, env=self.environment)
         assert self.process.stderr is not None
         self.said = self.process.stderr.readline().decode()
@@ -124,6 +126,11 @@ class LocalAgent:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(5)
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        if self.process is None:
+            return
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()
