@@ -20,8 +20,10 @@ from harness.embedded.apiserver.replies import answer, plain
 from harness.embedded.store.errors import method_not_allowed
 from harness.embedded.store.resources import RESOURCES, Resource, Subresource
 
-GROUPS = tuple(dict.fromkeys(resource.group for resource in RESOURCES if resource.group))
-"""The named groups, in the order of the table. Each has one version."""
+_ORDER = ("apps", "authorization.k8s.io", "networking.k8s.io", "coordination.k8s.io", "discovery.k8s.io")
+"""Groups of a real server in its order of preference, which is no rule but a list; others follow."""
+GROUPS = tuple(dict.fromkeys((*_ORDER, *(resource.group for resource in RESOURCES if resource.group))))
+"""The named groups. Each has one version."""
 HEALTH = ("/healthz", "/livez", "/readyz")
 
 

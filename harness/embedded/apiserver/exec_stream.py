@@ -120,6 +120,8 @@ async def _carry(socket: web.WebSocketResponse, process: ExecProcess, options: O
             task.cancel()
         if not ended.done():
             await process.kill()
+            await asyncio.wait({ended}, timeout=FAREWELL)
+            ended.cancel()
         await asyncio.gather(*output, listening, ended, return_exceptions=True)
 
 
