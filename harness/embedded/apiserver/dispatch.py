@@ -59,7 +59,10 @@ async def dispatch(server: Server, request: web.Request) -> web.StreamResponse:
         return plain("404 page not found\n", code=404)
     resource = _resource(place)
     call = Call(server, request, user, asked.verb, resource, place.namespace, place.name, place.subresource)
-    return await _handler(call)(call)
+    response = await _handler(call)(call)
+    if resource.deprecation and not response.prepared:
+        response.headers.add("Warning", f'299 - "{resource.deprecation}"')
+    return response
 
 
 def _forbidden(user: User, asked: Attributes) -> ApiError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from itertools import chain
 
 from harness.embedded.store.names import address
 
@@ -55,7 +56,7 @@ class AddressPool:
         if high < low:
             return ""
         start = self._rng.randint(low, high)
-        for offset in (*range(start, high + 1), *range(low, start)):
+        for offset in chain(range(start, high + 1), range(low, start)):
             candidate = str(self._network[offset])
             if candidate not in self._taken:
                 return candidate
@@ -87,8 +88,8 @@ class PortPool:
 
     def take_any(self) -> int:
         """Any free port. Raises FullError."""
-        start: int = self._rng.randint(self.low, self.high)
-        for port in (*range(start, self.high + 1), *range(self.low, start)):
+        start = self._rng.randint(self.low, self.high)
+        for port in chain(range(start, self.high + 1), range(self.low, start)):
             if port not in self._taken:
                 self._taken.add(port)
                 return port

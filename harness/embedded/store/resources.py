@@ -38,6 +38,8 @@ class Resource:
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[Subresource, ...] = ()
     storage_version_hash: str = ""
+    deprecation: str = ""
+    """What every answer about it warns of."""
     generation: bool = False
     """Whether a change of what is wished bumps metadata.generation."""
 
@@ -91,7 +93,16 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(
         "", "v1", "configmaps", "configmap", "ConfigMap", short_names=("cm",), storage_version_hash="qFsyl6wFWjQ="
     ),
-    Resource("", "v1", "endpoints", "endpoints", "Endpoints", short_names=("ep",), storage_version_hash="fWeeMqaN/OA="),
+    Resource(
+        "",
+        "v1",
+        "endpoints",
+        "endpoints",
+        "Endpoints",
+        short_names=("ep",),
+        storage_version_hash="fWeeMqaN/OA=",
+        deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ),
     Resource("", "v1", "events", "event", "Event", short_names=("ev",), storage_version_hash="r2yiGXH7wu8="),
     Resource(
         "",

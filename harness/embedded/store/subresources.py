@@ -59,8 +59,5 @@ def _bound(resource: Resource, new: Object, old: Object, now: str) -> Object:
     status: Object = clone(old["status"])
     others = [entry for entry in status.get("conditions") or () if entry.get("type") != "PodScheduled"]
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
-    generation = old["metadata"].get("generation")
-    if generation:
-        scheduled["observedGeneration"] = generation
     status["conditions"] = [*others, scheduled]
     return {**old, "metadata": dict(old["metadata"]), "spec": {**old["spec"], "nodeName": node}, "status": status}

@@ -181,7 +181,8 @@ def _validate_env(variables: Sequence[Object], path: str, faults: Faults) -> Non
             faults.invalid(
                 f"{where}.valueFrom",
                 "",
-                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or "
+                "`fileKeyRef`",
             )
         field = (source.get("fieldRef") or {}).get("fieldPath")
         if field is not None and field not in ENV_FIELDS and "['" not in field:
