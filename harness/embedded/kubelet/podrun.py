@@ -73,6 +73,18 @@ class PodRun:
             return False
         return True
 
+    async def pause_for_change(self, limit: float) -> None:
+        """Let time pass until any object changes, the pod is to end, or `limit` seconds are over."""
+        waits = [
+            asyncio.ensure_future(self.ending.wait()),
+            asyncio.ensure_future(self.tools.cache.changed(self.tools.cache.generation)),
+        ]
+        try:
+            await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
     @property
     def volume_group(self) -> int | None:
         """The group that owns the volumes' files (fsGroup)."""

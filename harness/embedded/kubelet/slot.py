@@ -25,7 +25,7 @@ from harness.embedded.kubelet.security import identity
 from harness.embedded.kubelet.status import ContainerSeen, Running, Terminated, Waiting
 
 CONFIG_RETRY = 1.0
-"""Seconds until a configuration that lacked an object is tried again."""
+"""Seconds until a configuration that lacked an object is tried again, though no object changed."""
 
 PULL_REPORTED = 0.5
 """Seconds ErrImagePull is shown before it becomes ImagePullBackOff."""
@@ -118,7 +118,8 @@ class Slot:
                 self.run.say("Failed", f"Error: {problem}", container=self.name, warning=True)
                 self._show(Waiting("CreateContainerConfigError", str(problem)))
                 self.first_done.set()
-                if await self.run.pause(CONFIG_RETRY):
+                await self.run.pause_for_change(CONFIG_RETRY)
+                if self.run.ending.is_set():
                     return None
             except ContainerError as problem:
                 now = self.run.tools.clock.wall()

@@ -20,9 +20,8 @@ from harness.embedded.kubelet.status import PodSeen, Terminated, Waiting, render
 from harness.embedded.kubelet.volumes import MountError, Sources
 from harness.embedded.store.errors import ApiError
 
-MOUNT_RETRY = 0.5
-SANDBOX_RETRY = 1.0
-"""Seconds until a volume or sandbox that could not be made is tried again."""
+RETRY = 1.0
+"""Seconds until a volume or sandbox that could not be made is tried again, though no object changed."""
 
 FORCED_GRACE = 2.0
 """Seconds the containers of a pod get whose object is gone already: a real kubelet's minimum."""
@@ -120,7 +119,7 @@ class PodWorker:
                 return True
             except MountError as problem:
                 self.run.say("FailedMount", str(problem), warning=True)
-            await self.run.pause(MOUNT_RETRY)
+            await self.run.pause_for_change(RETRY)
         return False
 
     def _write_volumes(self) -> None:
@@ -173,7 +172,7 @@ class PodWorker:
                 return True
             except (SandboxError, HostnameError, MountError) as problem:
                 self.run.say("FailedCreatePodSandBox", str(problem), warning=True)
-            await self.run.pause(SANDBOX_RETRY)
+            await self.run.pause(RETRY)
         return False
 
     def _write_files(self, hostname: str) -> None:

@@ -1,0 +1,96 @@
+"""Planted faults of the pod network as plans."""
+
+from typing import Any
+
+import pytest
+
+from harness.embedded.kubelet.faults import DEAD_MAC, Plan, cluster_dns, dead_window, plan
+from tests.unit.embedded.kubelet.pods_by_hand import NODE, pod
+
+
+def fault(fault_id: str, *, name: str = "f", **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"id": fault_id, **spec}}
+
+
+def bound(name: str, node: str, *addresses: str, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
+    one = pod(name=name, namespace=namespace, nodeName=node, **spec)
+    one["status"] = {"podIPs": [{"ip": address} for address in addresses]}
+    return one
+
+
+PODS = [
+    bound("mine", "n1", "10.244.0.5", "fd00:10:244::5"),
+    bound("other", "n2", "10.244.1.5", "fd00:10:244:1::5"),
+    bound("elsewhere", "n2", "10.244.1.6", namespace="bank"),
+    bound("host", "n2", "172.18.0.3", hostNetwork=True),
+]
+
+
+def test_without_faults_nothing_is_changed() -> None:
+    """No fault, no rule, no route, the full MTU."""
+    assert plan([], NODE, PODS, dead={}) == Plan()
+    assert Plan().rules(NODE) == ""
+
+
+def test_a_wrong_cluster_dns_is_for_its_nodes_and_namespaces() -> None:
+    """Only pods in the fault's scope get the wrong server."""
+    here = fault("dns/F-35", nodes=["n1"], namespaces=["shop"], params={"nameserver": "192.0.2.1"})
+    assert cluster_dns([here], pod(), NODE) == ("192.0.2.1",)
+    assert cluster_dns([here], pod(namespace="bank"), NODE) is None
+    assert cluster_dns([fault("dns/F-35", nodes=["n2"])], pod(), NODE) is None
+    assert cluster_dns([fault("dns/F-35")], pod(), NODE) == ("192.0.2.53",)
+
+
+def test_a_black_hole_is_small_and_mute() -> None:
+    """The link shrinks, and the errors that would tell senders are dropped."""
+    wanted = plan([fault("services/F53", nodes=["n1"])], NODE, PODS, dead={})
+    assert wanted.mtu == 1280
+    assert "icmp code frag-needed drop" in wanted.rules(NODE)
+    assert "icmpv6 type packet-too-big drop" in wanted.rules(NODE)
+
+
+def test_a_fault_of_another_node_does_not_matter_here() -> None:
+    """A fault scoped to n2 changes nothing on n1."""
+    faults = [fault(fault_id, nodes=["n2"]) for fault_id in ("services/F52", "services/F53", "services/F54")]
+    assert plan(faults, NODE, PODS, dead={"f": True}) == Plan()
+
+
+def test_masquerade_all_wears_the_nodes_address() -> None:
+    """Everything from the node's pod networks leaves with the node's address, per family."""
+    rules = plan([fault("services/F54")], NODE, PODS, dead={}).rules(NODE)
+    assert "ip saddr { 10.244.0.0/24 } snat ip to 172.18.0.2;" in rules
+    assert "ip6 saddr { fd00:10:244:0::/64 } snat ip6 to fc00:f853:ccd:e793::2;" in rules
+
+
+def test_masquerade_of_a_namespace_takes_its_pods_only() -> None:
+    """Scoped to a namespace, only the addresses of its pods on this node are hidden."""
+    wanted = plan([fault("services/F54", namespaces=["shop"])], NODE, PODS, dead={})
+    assert wanted.masqueraded == ("10.244.0.5", "fd00:10:244::5")
+
+
+def test_stale_neighbours_are_remote_pods_in_scope() -> None:
+    """While the entry is there, pods of other nodes in the scope are unreachable from this one; host pods are not."""
+    one = fault("services/F52", namespaces=["shop"])
+    assert plan([one], NODE, PODS, dead={"f": True}).unreachable == {"10.244.1.5", "fd00:10:244:1::5"}
+    assert plan([one], NODE, PODS, dead={"f": False}).unreachable == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "there", "left"),
+    [(0.0, True, 2.0), (1.5, True, 0.5), (2.0, False, 2.0), (3.5, False, 0.5), (4.0, True, 2.0)],
+)
+def test_a_stale_entry_comes_and_goes(elapsed: float, there: bool, left: float) -> None:
+    """Two seconds of every four, from the moment it is planted."""
+    assert dead_window(fault("services/F52"), elapsed) == (there, pytest.approx(left))
+
+
+def test_the_rhythm_is_a_parameter() -> None:
+    """every and for set the rhythm."""
+    one = fault("services/F52", params={"every": 10, "for": 1})
+    assert dead_window(one, 0.5) == (True, 0.5)
+    assert dead_window(one, 1.5) == (False, 8.5)
+
+
+def test_the_dead_address_is_nobodys() -> None:
+    """The wrong link address is a local one that no device here has."""
+    assert DEAD_MAC.startswith("02:")
