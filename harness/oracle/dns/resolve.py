@@ -96,6 +96,8 @@ class Zone:
             if each.standing is Standing.MUST:
                 found = labels(each.owner)
                 parents.update(join(*found[i:]) for i in range(1, len(found)))
+        glue = join("ns", "dns", facts.zone)
+        truth.update((glue, address_type(each), each) for one in dns_services(snapshot) for each in cluster_ips(one))
         return cls(
             snapshot, facts, {name: dict(types) for name, types in owned.items()}, frozenset(parents), frozenset(truth)
         )
@@ -105,15 +107,15 @@ class Zone:
         question = Question(canonical_name(name), rtype.upper())
         alternatives, rule = self._alternatives(question)
         ttl = VERSION_TTL if question.name == join("dns-version", self.facts.zone) else self.facts.ttl
-        return Expected(
-            Question(name, rtype.upper()),
-            alternatives,
-            rule,
-            canonical_name(self.facts.zone),
-            ttl,
-            self.facts.negative_ttl,
-            self.truth,
-        )
+        truth = self.truth | self._pod_address(question.name)
+        apex = canonical_name(self.facts.zone)
+        return Expected(Question(name, rtype.upper()), alternatives, rule, apex, ttl, self.facts.negative_ttl, truth)
+
+    def _pod_address(self, name: str) -> frozenset[Fact]:
+        """What a pod's name says of itself: no API object lists it, and other sections may repeat it."""
+        path = below(name, self.facts.zone) if is_within(name, self.facts.zone) else ()
+        address = undashed(path[-3]) if len(path) > 2 and path[-1] == "pod" else None
+        return frozenset({(name, address_type(address), address)}) if address else frozenset()
 
     def _alternatives(self, question: Question) -> tuple[tuple[Alternative, ...], str]:
         if is_within(question.name, self.facts.zone):
@@ -224,23 +226,15 @@ class Zone:
     def _name_server(self, question: Question) -> tuple[tuple[Alternative, ...], str]:
         facts = frozenset(
             (question.name, address_type(each), each)
-            for service in self._dns_services()
+            for service in dns_services(self.snapshot)
             for each in cluster_ips(service)
             if address_type(each) == question.type
         )
         allowed = (positive(facts, level=Level.MAY, note="glue of the zone"),) if facts else ()
         return (ABSENT, *allowed), "the name server's own name"
 
-    def _dns_services(self) -> list[Raw]:
-        return [
-            each
-            for each in self.snapshot.services
-            if labels_of(each).get("k8s-app") == "kube-dns"
-            or (namespace_of(each), name_of(each)) == ("kube-system", "kube-dns")
-        ]
-
     def _dns_service_name(self) -> str:
-        for each in self._dns_services():
+        for each in dns_services(self.snapshot):
             return join(name_of(each), namespace_of(each), "svc", self.facts.zone)
         return ""
 
@@ -325,6 +319,16 @@ class Zone:
 def expected(snapshot: Snapshot, name: str, rtype: str, *, facts: ZoneFacts = ZoneFacts()) -> Expected:  # noqa: B008
     """One question. For many, build a `Zone` once."""
     return Zone.of(snapshot, facts).expect(name, rtype)
+
+
+def dns_services(snapshot: Snapshot) -> list[Raw]:
+    """The Services of the cluster's DNS servers, by the label all distributions share, or by kubeadm's name."""
+    return [
+        each
+        for each in snapshot.services
+        if labels_of(each).get("k8s-app") == "kube-dns"
+        or (namespace_of(each), name_of(each)) == ("kube-system", "kube-dns")
+    ]
 
 
 def _fact(record: Owned) -> Fact:

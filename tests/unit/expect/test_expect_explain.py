@@ -32,10 +32,25 @@ def test_a_failure_reads_top_down() -> None:
         evidence=("80/TCP  x/a", "x/b     .*"),
         repeat="harness rerun POL-105",
     )
-    assert (
-        render(failure)
-        == "FAIL: A policy without rules admits nobody. [POL-105, POL-124]\n  asked:    x/b → x/a 80/TCP at 10.1.0.1\n  expected: denied\n  because:  denied by x/deny: selects x/a, Ingress, and no rule\n            no other policy selects it\n  seen:     reached x/a on n1\n\n                    expected  seen\n  x/b → x/a 80/TCP  denied    reached  (x/deny)\n  x/c → x/a 80/TCP  denied    nothing\n\nlayer at fault, as it seems: policy (packets pass that no rule admits)\n\n80/TCP  x/a\nx/b     .*\n\nrepeat: harness rerun POL-105"
-    )
+    assert render(failure).splitlines() == [
+        "FAIL: A policy without rules admits nobody. [POL-105, POL-124]",
+        "  asked:    x/b → x/a 80/TCP at 10.1.0.1",
+        "  expected: denied",
+        "  because:  denied by x/deny: selects x/a, Ingress, and no rule",
+        "            no other policy selects it",
+        "  seen:     reached x/a on n1",
+        "",
+        "                    expected  seen",
+        "  x/b → x/a 80/TCP  denied    reached  (x/deny)",
+        "  x/c → x/a 80/TCP  denied    nothing",
+        "",
+        "layer at fault, as it seems: policy (packets pass that no rule admits)",
+        "",
+        "80/TCP  x/a",
+        "x/b     .*",
+        "",
+        "repeat: harness rerun POL-105",
+    ]
 
 
 def test_what_is_not_known_takes_no_line() -> None:
