@@ -9,10 +9,12 @@ def test_pods_reach_each_other(arena: Arena, check: Check) -> None:
 from harness.expect import Symptom, compare_sets
 from harness.kube.client import Kube
 from harness.model.difference import Difference
+from harness.model.dns import Question
 from harness.model.judgement import Broken, NotApplicable, Unmeasured
 from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
 from harness.oracle.policy import Cell, Lane
+from harness.oracle.services import Via
 from harness.probe.asks import (
     Ask,
     Dns,
@@ -36,19 +38,24 @@ from harness.probe.asks import (
 from harness.probe.results import Result
 from harness.suite.arena import Arena, ArenaPod
 from harness.suite.check import Check, Findings
+from harness.suite.dial import Dial, service_findings, slice_findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_table
 from harness.suite.marks import exclusive, requirement
-from harness.world.manifests import PodShape, policy, service
+from harness.suite.messages import QueryShape
+from harness.suite.names import Asked, ask_names, name_findings, resolve, zone_of, zone_snapshot
+from harness.world.manifests import PodShape, endpointslice, policy, service
 
 __all__ = [
     "Arena",
     "ArenaPod",
     "Ask",
+    "Asked",
     "Broken",
     "Cell",
     "Check",
     "ClusterFacts",
+    "Dial",
     "Difference",
     "Dns",
     "Family",
@@ -63,6 +70,8 @@ __all__ = [
     "NotApplicable",
     "Payload",
     "PodShape",
+    "QueryShape",
+    "Question",
     "ReadFile",
     "Ready",
     "Resolve",
@@ -78,13 +87,22 @@ __all__ = [
     "Unmeasured",
     "Until",
     "Verdict",
+    "Via",
     "all_pairs",
     "ask_cells",
+    "ask_names",
     "compare_sets",
+    "endpointslice",
     "exclusive",
     "judge_policies",
+    "name_findings",
     "open_table",
     "policy",
     "requirement",
+    "resolve",
     "service",
+    "service_findings",
+    "slice_findings",
+    "zone_of",
+    "zone_snapshot",
 ]

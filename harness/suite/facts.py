@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.kube.client import Kube
-from harness.kube.errors import NotFound
+from harness.kube.errors import NotFound, WaitTimeout
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family
 
@@ -33,6 +33,7 @@ class ClusterFacts:
     def __init__(self, kube: Kube, *, kind: str) -> None:
         self.kube = kube
         self.kind = kind
+        self._loadbalancer: bool | None = None
 
     @functools.cached_property
     def nodes(self) -> tuple[dict[str, Any], ...]:
@@ -100,6 +101,22 @@ class ClusterFacts:
         found |= {"dual"} if len(self.families) == 2 else set()
         found |= {"faults"} if self.kind == "embedded" else set()
         return frozenset(found)
+
+    def has_loadbalancer(self, service: str, *, namespace: str, timeout: float) -> bool:
+        """Whether something gives this LoadBalancer Service an address; the answer is remembered."""
+        if self._loadbalancer is None:
+            try:
+                self.kube.wait(
+                    "services",
+                    service,
+                    lambda found: bool(found and found.get("status", {}).get("loadBalancer", {}).get("ingress")),
+                    timeout=timeout,
+                    namespace=namespace,
+                )
+                self._loadbalancer = True
+            except WaitTimeout:
+                self._loadbalancer = False
+        return self._loadbalancer
 
     def must_have(self, needs: Iterable[str]) -> None:
         """Raises NotApplicable naming everything that is missing. Raises ValueError for a need nobody knows."""

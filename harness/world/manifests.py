@@ -163,3 +163,18 @@ def policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """A NetworkPolicy."""
     metadata = {"name": name}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": dict(spec)}
+
+
+def endpointslice(
+    name: str, *, service: str, addresses: Sequence[str], ports: Mapping[str, int], ready: bool | None = True
+) -> dict[str, Any]:
+    """An EndpointSlice written by hand for a Service without selector; `ready` None leaves the condition unset."""
+    conditions = {} if ready is None else {"ready": ready}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": service}},
+        "addressType": "IPv6" if ":" in addresses[0] else "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": conditions} for address in addresses],
+        "ports": [{"name": port, "port": number, "protocol": "TCP"} for port, number in ports.items()],
+    }

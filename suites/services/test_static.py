@@ -1,0 +1,56 @@
+"""Services dialled as they stand: ClusterIP, NodePort, LoadBalancer, affinity, traffic policies, families.
+
+Source: Service v1 (core) and the Services section of the catalogue (SVC-…).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.suite import (
+    Arena,
+    Check,
+    ClusterFacts,
+    Dial,
+    Family,
+    Findings,
+    NotApplicable,
+    Via,
+    requirement,
+    service,
+    service_findings,
+)
+from suites.services.cases import CASES, ServiceCase
+
+LB_PATIENCE = 15.0
+"""Seconds until a cluster that gives no LoadBalancer address counts as one that has no implementation."""
+
+
+def _param(case: ServiceCase) -> object:
+    return pytest.param(case, marks=requirement(*case.ids, needs=case.needs, promise=case.promise), id=case.name)
+
+
+def dials(case: ServiceCase, cluster: ClusterFacts) -> list[Dial]:
+    """Every client, port and node of a case."""
+    family = Family(case.family) if case.family else cluster.families[0]
+    entries = cluster.node_names if case.via is Via.NODE_PORT else [""]
+    return [
+        Dial(client, via=case.via, port=port, protocol=protocol, family=family, entry=entry)
+        for client in case.clients
+        for port, protocol in case.ports
+        for entry in entries
+    ]
+
+
+@pytest.mark.parametrize("case", [_param(case) for case in CASES])
+def test_service(arena: Arena, check: Check, cluster: ClusterFacts, case: ServiceCase) -> None:
+    """A Service delivers to exactly the backends that the API calls for."""
+    arena.apply(service("svc", case.spec))
+    space = arena.namespace("x")
+    if "lb" in case.needs and not cluster.has_loadbalancer("svc", namespace=space, timeout=LB_PATIENCE):
+        raise NotApplicable("needs an implementation of LoadBalancer Services: no address was assigned")
+
+    def look() -> Findings:
+        return service_findings(arena, "svc", dials(case, cluster))
+
+    check.eventually("Service delivers", look, within=check.waits.service_program)
