@@ -30,6 +30,9 @@ REQUEST_SECONDS = 10.0
 WATCH_SECONDS = 60
 """How long the server is asked to keep one watch open. It bounds how long a vanished server goes unnoticed."""
 
+JOIN_SECONDS = 1.0
+"""How long the end of a watch waits for its thread; one that is still connecting is left to end by itself."""
+
 
 class RemoteApi:
     """`Api` over HTTPS. The token is read anew for every request: it may be renewed under our feet."""
@@ -180,11 +183,14 @@ class _Stream:
             "timeoutSeconds": str(seconds),
         }
         stream = cls()
-        threading.Thread(target=stream._pump, args=(api, path, query, seconds + 15.0), daemon=True).start()
+        thread = threading.Thread(target=stream._pump, args=(api, path, query, seconds + 15.0), daemon=True)
+        thread.start()
         try:
             yield stream
         finally:
-            stream._close()
+            stream._closed.set()
+            stream._wake()
+            await asyncio.to_thread(thread.join, JOIN_SECONDS)
 
     def __aiter__(self) -> AsyncIterator[Object]:
         return self._events()
@@ -197,30 +203,28 @@ class _Stream:
 
     def _pump(self, api: RemoteApi, path: str, query: Mapping[str, str], timeout: float) -> None:
         try:
-            _, response, self._socket = api.send("GET", path, query, timeout=timeout)
-            if self._closed.is_set():
-                self._cut()
-            for line in response:
-                self._put(_decoded(line))
-            self._put(None)
+            connection, response, self._socket = api.send("GET", path, query, timeout=timeout)
+            with contextlib.closing(connection), contextlib.closing(response), contextlib.closing(self._socket):
+                self._read(response)
         except (OSError, ApiError) as error:
             self._put(error)
         except (http.client.HTTPException, ValueError, AttributeError) as error:
             # AttributeError: http.client, when the connection is closed while it reads.
             self._put(ConnectionError(f"watch of {path}: {error!r}"))
-        finally:
-            self._cut()
+
+    def _read(self, response: http.client.HTTPResponse) -> None:
+        for line in response:
+            if self._closed.is_set():
+                return
+            self._put(_decoded(line))
+        self._put(None)
 
     def _put(self, item: Object | Exception | None) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody listens any more
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
 
-    def _close(self) -> None:
-        self._closed.set()
-        self._cut()
-
-    def _cut(self) -> None:
-        """End the connection so that a thread reading from it wakes up."""
+    def _wake(self) -> None:
+        """End the connection, so that the thread reading from it comes back."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
