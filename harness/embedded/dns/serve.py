@@ -15,7 +15,7 @@ import signal
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from harness.embedded.dns.faults import Memory, Planted
 from harness.embedded.dns.server import respond
@@ -142,8 +142,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)  # noqa: S101 - asyncio's own promise
-        self._transport = transport
+        # Asyncio's promise, but only by shape: before Python 3.12 its transport is no subclass.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         v6 = ":" in addr[0] and not addr[0].startswith("::ffff:")
