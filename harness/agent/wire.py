@@ -3,8 +3,8 @@
 The only module of the agent that the host imports; standard library only. It does not know what an ask means.
 
 From the host:
-    {"hello": VERSION, "session": S, "boot": B, "have": Q}   opens or resumes session S; from the agent that called itself
-                                                   B everything up to frame Q has arrived
+    {"hello": VERSION, "session": S, "boot": B, "have": Q}   opens or resumes session S; everything up to frame Q of the
+                                                   agent that called itself B has arrived
     {"n": N, "asks": [{"id": I, "do": …}, …], "parallel": P}   N counts up by one; at most P of them at a time (0: all)
     {"ping": T, "have": Q}                         heartbeat; acknowledges result frames up to Q
     {"cancel": [I, …]}                             nobody waits for these any more

@@ -12,6 +12,7 @@ import base64
 import binascii
 import os
 import ssl
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ class Access:
     def __init__(self, config: Mapping[str, Any], *, context: str | None = None) -> None:
         self.context, cluster, user = _chosen(config, context)
         self._memory: list[int] = []
+        self._renewing = threading.Lock()
         only = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -104,7 +106,7 @@ class Access:
         self._configuration.connection_pool_maxsize = POOL_SIZE
         self._configuration.retries = False
         try:
-            load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            load_kube_config_from_dict(  # type: ignore[no-untyped-call]  # the client has no types
                 only, client_configuration=self._configuration, persist_config=False
             )
         except (ConfigException, binascii.Error, ValueError, TypeError) as error:
@@ -121,7 +123,8 @@ class Access:
 
     def credentials(self) -> dict[str, str]:
         """The headers that say who we are, renewed when they have expired."""
-        setting = self._configuration.auth_settings().get("BearerToken")
+        with self._renewing:
+            setting = self._configuration.auth_settings().get("BearerToken")
         if not setting or not setting["value"]:
             return {}
         return {"authorization": _as_bearer(str(setting["value"]))}

@@ -11,6 +11,7 @@ import enum
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ MANAGER = "harness"
 
 WATCH_SLICE = 240.0
 """Seconds one watch request may last; it is resumed after that. Below the five minutes of common proxies."""
+
+RETRY = 0.2
+"""Seconds before a wait asks again after trouble on the way."""
+
+_PASSING = (errors.Expired, errors.Unreachable, errors.TooManyRequests, errors.ServerProblem)
 
 PAGE = 500
 """Objects per page of a list, as kubectl asks."""
@@ -68,9 +74,9 @@ class Event:
 class Kube:
     """One API server."""
 
-    def __init__(self, access: Access, *, version: str = "0", run: str = "", clock: Clock | None = None) -> None:
+    def __init__(self, access: Access, *, run: str = "", clock: Clock | None = None) -> None:
         self.access = access
-        self.transport = Transport(access, version=version, run=run)
+        self.transport = Transport(access, version=_our_version(), run=run)
         self._clock = clock or RealClock()
         self._discovered: dict[str, Served] = {}
 
@@ -80,12 +86,14 @@ class Kube:
         kubeconfig: Mapping[str, Any] | str | Path,
         *,
         context: str | None = None,
-        version: str = "0",
         run: str = "",
     ) -> Kube:
-        """From a kubeconfig (a dictionary or a path) and one of its contexts. Makes no request. Raises ConfigError."""
+        """From a kubeconfig (a dictionary or a path) and one of its contexts. Makes no request. Raises ConfigError.
+
+        `run` stands in the User-Agent of every request; `transport.stamped` adds the case.
+        """
         config = kubeconfig if isinstance(kubeconfig, Mapping) else read_kubeconfig(kubeconfig)
-        return cls(Access(config, context=context), version=version, run=run)
+        return cls(Access(config, context=context), run=run)
 
     @property
     def server(self) -> str:
@@ -286,7 +294,7 @@ class Kube:
                 break
             chosen = {"namespace": namespace, "labels": labels, "fields": fields}
             try:
-                for event in self.watch(resource, since=listing.resource_version, timeout=left, **chosen):  # type: ignore[arg-type]
+                for event in self.watch(resource, since=listing.resource_version, timeout=left, **chosen):  # type: ignore[arg-type]  # strings and None
                     _follow(objects, event)
                     if condition(list(objects.values())):
                         return list(objects.values())
@@ -413,6 +421,13 @@ class Kube:
                 self._discovered[served.name] = served
                 return served
         raise errors.UnknownResource(f"the cluster does not serve {sought}")
+
+
+def _our_version() -> str:
+    try:
+        return metadata.version("kubernetes-network-harness")
+    except metadata.PackageNotFoundError:
+        return "0"
 
 
 def _all(dry_run: bool) -> str:

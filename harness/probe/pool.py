@@ -9,15 +9,22 @@ from typing import Any
 from harness.effects.clock import Clock, RealClock
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError, NotFound
+from harness.model.outcome import Seen
 from harness.model.refs import NamespacedName
 from harness.probe.archive import CONTAINER, RELAY_COMMAND
-from harness.probe.asks import Ask
+from harness.probe.asks import Ask, Heard
 from harness.probe.results import Result
 from harness.probe.session import Batch, Session, longest
 from harness.probe.stream import Connect, Fate, Stream, Teller
 
 OPEN_TIMEOUT = 10.0
 """Seconds to start a relay in a pod: a loaded container runtime needs up to some seconds for an exec."""
+
+
+ATTACH_TIMEOUT = 30.0
+"""Seconds for the agents of fresh pods to answer for the first time."""
+
+_NOBODY = "-"
 
 
 class Pool:
@@ -78,6 +85,11 @@ class Pool:
         """Begin to open the sessions of these pods, all at once, without waiting."""
         for pod in pods:
             self.session(pod).open()
+
+    def attach(self, pods: Sequence[NamespacedName], *, timeout: float = ATTACH_TIMEOUT) -> dict[NamespacedName, str]:
+        """Open the sessions of these pods and wait for their agents; why it failed for those where it did."""
+        asked = self.ask_many({pod: [Heard(nonce=_NOBODY)] for pod in pods}, timeout=timeout)
+        return {pod: results[0].error for pod, results in asked.items() if results[0].seen is not Seen.REACHED}
 
     def forget(self, pods: Iterable[NamespacedName]) -> None:
         """Close the sessions of these pods: they are about to be deleted."""
