@@ -42,7 +42,7 @@ class Finding:
     state: State = State.NOTED
 
     def __str__(self) -> str:
-        return f"{self.state:3}{self.what:22}{self.told}"
+        return f"{self.state:3}{self.what:42} {self.told}"
 
 
 def must(what: str, told: str, *, good: bool = True) -> Finding:

@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     told = getattr(config, "workerinput", {}).get("harness")
     if told is not None:
-        owner = Owner(told["run"], config.workerinput["workerid"])  # type: ignore[attr-defined]
+        owner = Owner(told["run"], config.workerinput["workerid"])  # type: ignore[attr-defined]  # xdist adds it
         session = WorkerSession(options.read(config), owner, Path(told["directory"]), told["invitation"])
         config.stash[WORKER] = session
     elif not hasattr(config, "workerinput"):

@@ -41,7 +41,7 @@ def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) ->
         try:
             there = kube.wait_all(
                 "pods",
-                lambda seen, wanted=wanted: wanted <= {_name(pod) for pod in seen if is_ready(pod)},  # type: ignore[misc]
+                lambda seen, wanted=wanted: wanted <= {_name(pod) for pod in seen if is_ready(pod)},  # type: ignore[misc]  # default
                 timeout=waits.pod_ready,
                 namespace=namespace,
             )
@@ -63,18 +63,24 @@ def await_gone(kube: Kube, namespace: str, names: Iterable[str], *, waits: Waits
     )
 
 
-def remove_case(kube: Kube, owner: Owner, case: str, namespaces: Iterable[str]) -> None:
+def remove_case(kube: Kube, owner: Owner, case: str, namespaces: Iterable[str], *, waits: Waits) -> None:
     """Remove what a case left in namespaces that stay. Raises KubeError."""
     selector = ",".join(f"{key}={value}" for key, value in owner.labels(case=case).items())
     jobs = [(resource, namespace) for namespace in namespaces for resource in REMOVABLE]
     with ThreadPoolExecutor(LANES) as lanes:
-        list(lanes.map(lambda job: _remove_marked(kube, job[0], job[1], selector=selector), jobs))
+        list(lanes.map(lambda job: _remove_marked(kube, job[0], job[1], selector=selector, waits=waits), jobs))
 
 
-def _remove_marked(kube: Kube, resource: str, namespace: str, *, selector: str) -> None:
+def _remove_marked(kube: Kube, resource: str, namespace: str, *, selector: str, waits: Waits) -> None:
     # Services have no deletecollection in old API servers; listing first also keeps the common case to one read.
-    for item in kube.list(resource, namespace=namespace, labels=selector).items:
+    found = kube.list(resource, namespace=namespace, labels=selector).items
+    for item in found:
         kube.delete(resource, _name(item), namespace=namespace)
+    if any(item["metadata"].get("finalizers") for item in found):
+        # A load balancer is taken down first; until then the next case could not use the name.
+        kube.wait_all(
+            resource, lambda left: not left, timeout=waits.loadbalancer_address, namespace=namespace, labels=selector
+        )
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

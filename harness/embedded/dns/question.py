@@ -21,7 +21,7 @@ ECHOED_OPTIONS = (3, 8, 9, 10, 11, 12)
 """NSID, client subnet (of no use here, repeated all the same), expire, cookie, keepalive, padding."""
 
 
-class Unanswerable(Exception):  # noqa: N818
+class Unanswerable(Exception):  # noqa: N818 - an answer of its own kind, not an error
     """Not a question. With an rcode it is refused, without one it is ignored (answering answers makes loops)."""
 
     def __init__(self, rcode: Rcode | None) -> None:

@@ -32,7 +32,7 @@ LONGEST_CHAIN = 10
 """CNAMEs that are followed before giving up (CoreDNS since 1.12.1)."""
 
 
-class NoSuchName(Exception):  # noqa: N818
+class NoSuchName(Exception):  # noqa: N818 - an answer of its own kind, not an error
     """The name does not exist. Control flow of this module only."""
 
 

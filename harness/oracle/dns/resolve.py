@@ -316,7 +316,7 @@ class Zone:
         return (NOT_OURS, allowed), "DNS specification 3"
 
 
-def expected(snapshot: Snapshot, name: str, rtype: str, *, facts: ZoneFacts = ZoneFacts()) -> Expected:  # noqa: B008
+def expected(snapshot: Snapshot, name: str, rtype: str, *, facts: ZoneFacts = ZoneFacts()) -> Expected:  # noqa: B008  (frozen)
     """One question. For many, build a `Zone` once."""
     return Zone.of(snapshot, facts).expect(name, rtype)
 
