@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from harness.embedded.api.interface import Api
 from harness.embedded.store.errors import ApiError
+from harness.embedded.store.log import WatchStream
 
 Object = dict[str, Any]
 RETRY_SECONDS = 0.2
@@ -26,7 +28,6 @@ class Cache:
         self._api = api
         self._objects: dict[str, dict[tuple[str, str], Object]] = {resource: {} for resource in resources}
         self._tasks: list[asyncio.Task[None]] = []
-        self._changed = asyncio.Condition()
         self._waiters: set[asyncio.Future[None]] = set()
         self.generation = 0
         """Counts changes; grows with every event seen."""
@@ -35,7 +36,9 @@ class Cache:
         """List everything once, then follow in the background. Returns when all resources are there."""
         ready = [asyncio.get_running_loop().create_future() for _ in self._objects]
         for resource, first in zip(self._objects, ready, strict=True):
-            self._tasks.append(asyncio.create_task(self._follow(resource, first), name=f"cache {resource}"))
+            task = asyncio.create_task(self._follow(resource, first), name=f"cache {resource}")
+            task.add_done_callback(partial(_pass_on, first))
+            self._tasks.append(task)
         await asyncio.gather(*ready)
 
     async def stop(self) -> None:
@@ -94,19 +97,35 @@ class Cache:
 
     async def _watch(self, resource: str, version: str) -> None:
         events: AsyncIterator[Object] = self._api.watch(resource, since=version)
-        objects = self._objects[resource]
-        async for event in events:
-            obj = event["object"]
-            match event["type"]:
-                case "ADDED" | "MODIFIED":
-                    objects[_key(obj)] = obj
-                case "DELETED":
-                    objects.pop(_key(obj), None)
-                case "ERROR":
-                    raise ApiError(obj)
-                case _:
-                    continue
-            self._bump()
+        try:
+            async for event in events:
+                self._take(resource, event)
+        finally:
+            if isinstance(events, WatchStream | AsyncGenerator):
+                await events.aclose()
+
+    def _take(self, resource: str, event: Object) -> None:
+        obj = event["object"]
+        match event["type"]:
+            case "ADDED" | "MODIFIED":
+                self._objects[resource][_key(obj)] = obj
+            case "DELETED":
+                self._objects[resource].pop(_key(obj), None)
+            case "ERROR":
+                raise ApiError(obj)
+            case _:
+                return
+        self._bump()
+
+
+def _pass_on(first: asyncio.Future[None], task: asyncio.Task[None]) -> None:
+    """A follower that ends before its first list lets `start` know why."""
+    if first.done():
+        return
+    if task.cancelled():
+        first.cancel()
+    elif (problem := task.exception()) is not None:
+        first.set_exception(problem)
 
 
 def _key(obj: Object) -> tuple[str, str]:

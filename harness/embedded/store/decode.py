@@ -6,6 +6,7 @@ schema: nulls and empty optional values vanish, always-written ones appear, numb
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from harness.embedded.store import errors
@@ -191,6 +192,15 @@ def normalize(resource: Resource, obj: Object, *, validation: str = "Ignore") ->
     unknown = [f'unknown field "{field}"' for field in reader.unknown]
     if unknown and validation == "Strict":
         raise errors.bad_request(_cannot_handle(resource, f"strict decoding error: {', '.join(unknown)}"))
+    return read, unknown if validation == "Warn" else []
+
+
+def normalize_patched(resource: Resource, obj: Object, patch: Any, *, validation: str) -> tuple[Object, list[str]]:
+    """As `normalize`, for the outcome of a patch: unknown fields are blamed on the patch. Raises ApiError 400, 422."""
+    read, unknown = normalize(resource, obj, validation="Warn")
+    if unknown and validation == "Strict":
+        message = f"Invalid value: {json.dumps(json.dumps(patch))}: strict decoding error: {', '.join(unknown)}"
+        raise errors.invalid("", "", "", [("FieldValueInvalid", message, "patch")])
     return read, unknown if validation == "Warn" else []
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.embedded.store.errors import ApiError, too_old
+from harness.embedded.store.errors import too_old
 from harness.embedded.store.resources import Resource
 from harness.embedded.store.selectors import Filter
 
-WINDOW = 8192
+WINDOW = 2048
 """Events kept per resource: far more than a component misses while it lists again, and bounded memory."""
 BACKLOG = 65536
 """Events a reader may lag behind before its stream is ended: a reader that never reads must not hold everything."""
@@ -105,7 +105,7 @@ class WatchStream:
             if self._ends is not None and now >= self._ends:
                 self.close()
                 self._end()
-            await self._wait(now)
+            await self._wait()
 
     def _end(self) -> None:
         if self._overrun:
@@ -113,7 +113,7 @@ class WatchStream:
             raise too_old(0, self._log.version)
         raise StopAsyncIteration
 
-    async def _wait(self, now: float) -> None:
+    async def _wait(self) -> None:
         deadlines = [moment for moment in (self._next_bookmark, self._ends) if moment is not None]
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
@@ -124,7 +124,6 @@ class WatchStream:
             if timer is not None:
                 timer.cancel()
             self._waiter = None
-        _ = now
 
     def _bookmark(self) -> dict[str, Any]:
         metadata = {"resourceVersion": str(self._log.version)}
@@ -207,6 +206,3 @@ class WatchLog:
         for streams in tuple(self._streams.values()):
             for stream in tuple(streams):
                 stream.close()
-
-
-__all__ = ["ApiError", "Change", "WatchLog", "WatchStream"]

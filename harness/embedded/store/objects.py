@@ -169,7 +169,9 @@ class Store:
             warnings.extend(told)
         identity.settle_name(new, name)
         identity.settle_namespace(resource, new, namespace)
-        old = self.get(resource, name, namespace=new["metadata"].get("namespace"))
+        old = self._storage.find(resource, new["metadata"].get("namespace"), name)
+        if old is None:
+            return self._create_by_update(resource, new, manager, subresource, dry_run=dry_run)
         needed = not strategy_for(resource).unconditional_update
         identity.check_version(resource, new, old, needed=needed)
         return self._change(
@@ -206,7 +208,7 @@ class Store:
             case _:
                 patched = patches.merge_patch(old, decoded)
         decode.check_kind(resource, patched)
-        new, told = decode.normalize(resource, patched, validation=validation)
+        new, told = decode.normalize_patched(resource, patched, decoded, validation=validation)
         if warnings is not None:
             warnings.extend(told)
         identity.settle_name(new, name)
@@ -311,6 +313,15 @@ class Store:
         self._storage.put(resource, new, None)
         return new
 
+    def _create_by_update(
+        self, resource: Resource, new: Object, manager: str, subresource: str, *, dry_run: bool
+    ) -> Object:
+        """An update of what is not there: for a few kinds that makes it."""
+        place = new["metadata"]
+        if subresource or place.get("resourceVersion") or not strategy_for(resource).create_on_update:
+            raise errors.not_found(resource, place["name"])
+        return self.create(resource, new, manager=manager, dry_run=dry_run)
+
     def _change(
         self,
         resource: Resource,
@@ -338,6 +349,8 @@ class Store:
             claim = self._addresses.update(new, old)
         try:
             if not manager.subresource:
+                if "status" in old:
+                    new["status"] = old["status"]
                 strategy.prepare_update(new, old)
             self._validate(resource, new, old, subresource=manager.subresource)
         except errors.ApiError:
@@ -358,7 +371,7 @@ class Store:
         if identity.is_same(new, old):
             _undo(claim)
             return old
-        if resource.generation and _wishes(new) != _wishes(old) and subresource != "binding":
+        if resource.generation and subresource != "binding" and _wishes(resource, new) != _wishes(resource, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         if dry_run:
             _undo(claim)
@@ -473,9 +486,12 @@ def _undo(claim: Claim | None) -> None:
         claim.undo()
 
 
-def _wishes(obj: Object) -> Object:
+def _wishes(resource: Resource, obj: Object) -> Object:
     """What a change of bumps the generation: everything that is neither metadata nor status."""
-    return {field: value for field, value in obj.items() if field not in ("metadata", "status")}
+    wished = {field: value for field, value in obj.items() if field not in ("metadata", "status")}
+    if strategy_for(resource).wishes_in_annotations:
+        wished["annotations"] = obj["metadata"].get("annotations")
+    return wished
 
 
 def _resource(resource: Resource | str) -> Resource:

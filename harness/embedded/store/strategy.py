@@ -45,7 +45,9 @@ class Strategy:
     name_rule: Callable[[str], list[str]] = names.subdomain
     unconditional_update: bool = True
     """Whether an update without resourceVersion is taken."""
+    create_on_update: bool = False
+    """Whether an update of what is not there creates it."""
     returns_deleted: bool = False
     """Whether a deletion answers with the object instead of a Status."""
-    status: bool = True
-    """Whether status is apart: ignored in main requests, set by the status subresource."""
+    wishes_in_annotations: bool = False
+    """Whether a change of annotations bumps the generation too."""

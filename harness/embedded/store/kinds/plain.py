@@ -158,11 +158,9 @@ def _validate_fault(obj: Object, faults: Faults) -> None:
         faults.invalid("spec.ttlSeconds", spec["ttlSeconds"], "must be greater than 0")
 
 
-CONFIG_MAP = Strategy(validate=_validate_config_map, validate_update=_immutable_data, status=False)
-SECRET = Strategy(
-    default=_default_secret, validate=_validate_secret, validate_update=_validate_secret_update, status=False
-)
-SERVICE_ACCOUNT = Strategy(returns_deleted=True, status=False)
+CONFIG_MAP = Strategy(validate=_validate_config_map, validate_update=_immutable_data)
+SECRET = Strategy(default=_default_secret, validate=_validate_secret, validate_update=_validate_secret_update)
+SERVICE_ACCOUNT = Strategy(returns_deleted=True)
 NAMESPACE = Strategy(
     default=_default_namespace,
     prepare=_prepare_namespace,
@@ -177,6 +175,6 @@ NODE = Strategy(
     validate=_validate_node,
     validate_update=_validate_node_update,
 )
-EVENT = Strategy(validate=_validate_event, status=False)
-LEASE = Strategy(validate=_validate_lease, unconditional_update=False, status=False)
-FAULT = Strategy(validate=_validate_fault, status=False)
+EVENT = Strategy(validate=_validate_event, create_on_update=True)
+LEASE = Strategy(validate=_validate_lease, unconditional_update=False, create_on_update=True)
+FAULT = Strategy(validate=_validate_fault)

@@ -116,10 +116,6 @@ def _prepare(obj: Object) -> None:
         ]
 
 
-def _keep_status(new: Object, old: Object) -> None:
-    new["status"] = old["status"]
-
-
 def _validate(obj: Object, faults: Faults) -> None:
     validate_pod_spec(obj["spec"], "spec", faults)
 
@@ -180,7 +176,6 @@ def _shown(before: Object, after: Object) -> str:
 POD = Strategy(
     default=_default,
     prepare=_prepare,
-    prepare_update=_keep_status,
     validate=_validate,
     validate_update=_validate_update,
     name_rule=names.subdomain,

@@ -100,4 +100,4 @@ def _validate_block(block: Object, path: str, faults: Faults) -> None:
             faults.invalid(where, hole, "must be a strict subset of `cidr`")
 
 
-NETWORK_POLICY = Strategy(default=_default, validate=_validate, status=False)
+NETWORK_POLICY = Strategy(default=_default, validate=_validate)

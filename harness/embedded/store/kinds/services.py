@@ -77,12 +77,7 @@ def _prepare(obj: Object) -> None:
     obj["status"] = {"loadBalancer": {}}
 
 
-def _prepare_update(new: Object, old: Object) -> None:
-    new["status"] = old["status"]
-    drop_what_the_type_forbids(new, old)
-
-
-def drop_what_the_type_forbids(new: Object, old: Object) -> None:
+def _drop_what_the_type_forbids(new: Object, old: Object) -> None:
     """A change of type wipes what the client left as it was and the new type cannot have."""
     after, before = new["spec"], old["spec"]
     if needs_cluster_ip(old) and not needs_cluster_ip(new):
@@ -358,9 +353,10 @@ def _validate_kept_addresses(after: Object, before: Object, faults: Faults) -> N
 SERVICE = Strategy(
     default=_default,
     prepare=_prepare,
-    prepare_update=_prepare_update,
+    prepare_update=_drop_what_the_type_forbids,
     validate=_validate,
     validate_update=_validate_update,
     name_rule=names.label,
+    create_on_update=True,
     returns_deleted=True,
 )

@@ -130,7 +130,5 @@ def _validate_endpoints(obj: Object, faults: Faults) -> None:
                 faults.unsupported(f"{where}.protocol", port.get("protocol"), PROTOCOLS)
 
 
-ENDPOINT_SLICE = Strategy(
-    default=_default_slice, validate=_validate_slice, validate_update=_validate_slice_update, status=False
-)
-ENDPOINTS = Strategy(default=_default_endpoints, validate=_validate_endpoints, status=False)
+ENDPOINT_SLICE = Strategy(default=_default_slice, validate=_validate_slice, validate_update=_validate_slice_update)
+ENDPOINTS = Strategy(default=_default_endpoints, validate=_validate_endpoints, create_on_update=True)

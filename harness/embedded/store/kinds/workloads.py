@@ -35,10 +35,6 @@ def _prepare(obj: Object) -> None:
     obj["status"] = {"replicas": 0} if obj["kind"] == "ReplicaSet" else {}
 
 
-def _keep_status(new: Object, old: Object) -> None:
-    new["status"] = old["status"]
-
-
 def _validate(obj: Object, faults: Faults) -> None:
     spec = obj["spec"]
     if spec.get("replicas", 0) < 0:
@@ -124,14 +120,13 @@ def _validate_update(new: Object, old: Object, faults: Faults) -> None:
 REPLICA_SET = Strategy(
     default=_default_replica_set,
     prepare=_prepare,
-    prepare_update=_keep_status,
     validate=_validate,
     validate_update=_validate_update,
 )
 DEPLOYMENT = Strategy(
+    wishes_in_annotations=True,
     default=_default_deployment,
     prepare=_prepare,
-    prepare_update=_keep_status,
     validate=_validate_deployment,
     validate_update=_validate_update,
 )
