@@ -71,6 +71,16 @@ class Event:
     object: Object
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """What a wait looks at."""
+
+    resource: str
+    namespace: str | None
+    labels: str
+    fields: str
+
+
 class Kube:
     """One API server."""
 
@@ -281,27 +291,50 @@ class Kube:
         fields: str = "",
         what: str = "",
     ) -> Sequence[Object]:
-        """Wait until `condition` holds of all matching objects together; those objects. Raises WaitTimeout."""
+        """Wait until `condition` holds of all matching objects together; those objects. Raises WaitTimeout.
+
+        An API server that goes away meanwhile is waited for, too.
+        """
+        chosen = _Chosen(resource, namespace, labels, fields)
         deadline = self._clock.now() + timeout
         objects: dict[tuple[str, str], Object] = {}
+        trouble: errors.KubeError | None = None
         while True:
-            listing = self.list(resource, namespace=namespace, labels=labels, fields=fields)
-            objects = {_key(item): item for item in listing.items}
-            if condition(list(objects.values())):
-                return list(objects.values())
-            left = deadline - self._clock.now()
-            if left <= 0:
-                break
-            chosen = {"namespace": namespace, "labels": labels, "fields": fields}
             try:
-                for event in self.watch(resource, since=listing.resource_version, timeout=left, **chosen):  # type: ignore[arg-type]  # strings and None
-                    _follow(objects, event)
-                    if condition(list(objects.values())):
-                        return list(objects.values())
-            except errors.Expired:
-                continue
+                if self._came_true(chosen, condition, objects, deadline):
+                    return list(objects.values())
+                trouble = None
+            except _PASSING as error:
+                trouble = error
+                self._clock.sleep(RETRY)
+            if self._clock.now() >= deadline:
+                break
         last = next(iter(objects.values()), None)
-        raise errors.WaitTimeout(f"{what or resource}: not as asked after {timeout:g} s", last=last)
+        why = f" ({trouble})" if trouble else ""
+        raise errors.WaitTimeout(f"{what or resource}: not as asked after {timeout:g} s{why}", last=last)
+
+    def _came_true(
+        self,
+        chosen: _Chosen,
+        condition: Callable[[Sequence[Object]], bool],
+        objects: dict[tuple[str, str], Object],
+        deadline: float,
+    ) -> bool:
+        """One list and the watch after it; `objects` follows them."""
+        place, labels, fields = chosen.namespace, chosen.labels, chosen.fields
+        listing = self.list(chosen.resource, namespace=place, labels=labels, fields=fields)
+        objects.clear()
+        objects.update({_key(item): item for item in listing.items})
+        if condition(list(objects.values())):
+            return True
+        left, since = deadline - self._clock.now(), listing.resource_version
+        for event in self.watch(
+            chosen.resource, since=since, timeout=left, namespace=place, labels=labels, fields=fields
+        ):
+            _follow(objects, event)
+            if condition(list(objects.values())):
+                return True
+        return False
 
     # -- pods ---------------------------------------------------------------------------------------------------
 
