@@ -1,0 +1,122 @@
+"""kubectl on a whole embedded cluster: what a user does first. Needs root and namespaces; skips with the reason."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.clusters.embedded import EmbeddedCluster, Settings, refusal
+from harness.effects.run import Completed, run
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
+    pytest.mark.skipif(refusal() is not None, reason=str(refusal())),
+]
+
+WEB = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: demo}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: c, image: "python:3", command: [python3, -u, -m, http.server, "8080"]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: demo}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+"""
+FETCH = "import urllib.request; print(urllib.request.urlopen('http://web', timeout=5).status)"
+
+Kubectl = Callable[..., Completed]
+
+
+@pytest.fixture(scope="module")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    directory: Path = tmp_path_factory.mktemp("embedded")
+    cluster = EmbeddedCluster(Settings(name="kubectl-test"))
+    try:
+        access = cluster.create()
+        (directory / "kubeconfig").write_text(json.dumps(access.kubeconfig))
+
+        def call(*args: str, stdin: str = "", check: bool = True) -> Completed:
+            argv = ["kubectl", f"--kubeconfig={directory}/kubeconfig", f"--cache-dir={directory}/cache", *args]
+            env = {"PATH": os.environ["PATH"], "HOME": str(directory)}
+            return run(argv, stdin=stdin.encode(), timeout=60, check=check, env=env)
+
+        yield call
+    finally:
+        cluster.destroy()
+
+
+@pytest.fixture(scope="module")
+def pod(kubectl: Kubectl) -> str:
+    """A running pod of an applied Deployment."""
+    kubectl("apply", "-f", "-", stdin=WEB)
+    kubectl("-n", "demo", "rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("-n", "demo", "wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=30s")
+    return kubectl("-n", "demo", "get", "pods", "-l", "app=web", "-o", "name").text.split()[0]
+
+
+def test_nodes_are_ready(kubectl):
+    """Three nodes, Ready, with their versions and addresses."""
+    rows = [line.split() for line in kubectl("get", "nodes", "--no-headers", "-o", "wide").text.splitlines()]
+    assert [row[1] for row in rows] == ["Ready"] * 3
+    assert all(row[5].startswith("172.18.0.") for row in rows)
+
+
+def test_an_applied_deployment_serves_by_name(kubectl, pod):
+    """What `apply` made answers a pod that asks for the Service by its name."""
+    assert kubectl("-n", "demo", "exec", pod, "--", "python3", "-c", FETCH).text == "200\n"
+
+
+def test_exec_carries_input_output_and_the_exit_code(kubectl, pod):
+    """Input reaches the container, output and exit code come back."""
+    done = kubectl("-n", "demo", "exec", "-i", pod, "--", "sh", "-c", "cat; exit 5", stdin="abc\n", check=False)
+    assert (done.code, done.text) == (5, "abc\n")
+
+
+def test_logs_show_what_the_container_said(kubectl, pod):
+    """The log has the server's first line."""
+    assert "Serving HTTP" in kubectl("-n", "demo", "logs", pod).text
+
+
+def test_describe_tells_the_pods_story(kubectl, pod):
+    """`describe` shows the node, the address and the kubelet's events."""
+    text = kubectl("-n", "demo", "describe", pod).text
+    assert "Started container c" in text and "Node:" in text and "10.244." in text
+
+
+def test_scaling_is_followed(kubectl, pod):
+    """`scale` and `wait` see the Deployment grow."""
+    kubectl("-n", "demo", "scale", "deployment/web", "--replicas=3")
+    kubectl("-n", "demo", "wait", "--for=jsonpath={.status.readyReplicas}=3", "deployment/web", "--timeout=30s")
+    assert len(kubectl("-n", "demo", "get", "pods", "-l", "app=web", "-o", "name").text.split()) == 3
+
+
+def test_an_unreachable_pod_is_explained(kubectl, pod):
+    """An image that does not exist shows as such in `get`."""
+    kubectl("-n", "demo", "run", "nothing", "--image=example.com/no/such:1")
+    reason = "{.status.containerStatuses[0].state.waiting.reason}"
+    kubectl("-n", "demo", "wait", f"--for=jsonpath={reason}=ImagePullBackOff", "pod/nothing", "--timeout=30s")
+    assert "no/such:1" in kubectl("-n", "demo", "describe", "pod", "nothing").text
+
+
+def test_delete_removes_everything(kubectl, pod):
+    """Deleting what was applied ends with nothing left of it."""
+    kubectl("delete", "-f", "-", "--timeout=50s", stdin=WEB)
+    kubectl("wait", "--for=delete", "namespace/demo", "--timeout=50s")
+    assert "demo" not in kubectl("get", "namespaces,pods,services", "-A").text
