@@ -126,9 +126,7 @@ def _read(snapshot: Snapshot, flow: Flow, reading: Reading) -> Decision:
     decision = Decision(flow, _both(egress.want, ingress.want), egress, ingress)
     if _same_pod(flow):
         return _to_itself(decision)
-    if decision.want is Want.DENY and egress.want is Want.DENY and _is_own_node(flow.destination, flow.source, reading):
-        if ingress.want is Want.DENY:
-            return decision
+    if egress.want is Want.DENY and _is_own_node(flow.destination, flow.source, reading):  # a node has no ingress side
         return replace(decision, want=Want.UNDEFINED, note="egress to the pod's own node: the documents disagree")
     return decision
 

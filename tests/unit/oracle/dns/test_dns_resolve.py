@@ -394,3 +394,26 @@ def test_asking_a_zone_needs_no_trailing_dot_and_keeps_the_question() -> None:
     found = Zone.of(Snapshot.of([dual()])).expect("Web.x.svc.cluster.local", "a")
     assert str(found.question) == "Web.x.svc.cluster.local A"
     assert rdata(found) == {"10.96.0.7"}
+
+
+def test_an_absence_spoken_for_by_a_larger_zone_is_rejected() -> None:
+    """Negative answers of the zone bear the zone's own SOA (DNS-016)."""
+    root = Record("local.", "SOA", SOA.rdata, 30)
+    found = judge_answer(ask([], "nope.cluster.local.", "A"), Answer("NXDOMAIN", QR, authority=(root,)))
+    assert [each.what for each in found] == ["owner of the SOA"]
+
+
+def test_records_besides_that_are_no_addresses_are_passed_over() -> None:
+    """The additional section may hold other things."""
+    name = f"_http._tcp.{WEB}"
+    answer = reply(f"{name} SRV", f"{name} 30 IN SRV 0 100 80 {WEB}", additional=(Record(WEB, "TXT", "x", 30),))
+    assert judge_answer(ask([dual()], name, "SRV"), answer) == []
+
+
+def test_an_allowed_answer_says_why_it_is_only_allowed() -> None:
+    """What the specification leaves open is printed as such."""
+    assert str(ask([dual()], WEB, "SRV")) == (
+        f"{WEB} SRV: NODATA, or {{SRV 80 {WEB}}} (allowed: the specification leaves it open)"
+    )
+    found = ask([headless("hl"), slice_of("hl", {"addresses": ["203.0.113.9"]})], "9.113.0.203.in-addr.arpa.", "PTR")
+    assert str(found).endswith("or {} and at most 1 more (allowed: an endpoint has this address)")
