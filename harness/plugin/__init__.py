@@ -14,7 +14,7 @@ import pytest
 from harness.plugin import options, outcomes
 from harness.plugin.fixtures import arena, check, cluster, deploy, kube, turn, worker_arena
 from harness.plugin.hooks import Controller, Recorder
-from harness.plugin.session import HEADERS, RUN, SETTLED, WORKER, RunSession, WorkerSession
+from harness.plugin.session import HEADERS, PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
 __all__ = ["arena", "check", "cluster", "deploy", "kube", "turn", "worker_arena"]
@@ -60,6 +60,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Give a phase of one of our tests its verdict."""
     report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
     if outcomes.ours(item):
         outcomes.stamp(item, report, call.excinfo.value if call.excinfo else None)
         if settled := item.stash.get(SETTLED, None):

@@ -31,6 +31,9 @@ from harness.world.tenancy import Tenancy
 SETTLED = pytest.StashKey[dict[str, float]]()
 """How long what a test waited for took to converge, by name, in seconds."""
 
+PASSED = pytest.StashKey[bool]()
+"""Whether the test itself passed, for fixtures that end after it."""
+
 HEADERS = {
     "embedded": "embedded cluster: exercises the suites and a reference data plane, says nothing about anyone's CNI",
     "kubeconfig": "existing cluster: only our own namespaces are touched",

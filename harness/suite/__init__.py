@@ -36,7 +36,7 @@ from harness.probe.asks import (
     Until,
 )
 from harness.probe.results import Result
-from harness.suite.arena import Arena, ArenaPod
+from harness.suite.arena import Arena, ArenaPod, WorkerArena
 from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings, slice_findings
 from harness.suite.facts import ClusterFacts
@@ -88,6 +88,7 @@ __all__ = [
     "Until",
     "Verdict",
     "Via",
+    "WorkerArena",
     "all_pairs",
     "ask_cells",
     "ask_names",

@@ -22,7 +22,7 @@ from harness.probe.asks import Ask
 from harness.probe.pool import Pool
 from harness.probe.results import Result
 from harness.world import manifests, topology
-from harness.world.deploy import apply_all, await_gone, await_ready, remove_case
+from harness.world.deploy import apply_all, await_address, await_gone, await_ready, is_ready, remove_case
 from harness.world.manifests import Agent, PodShape
 from harness.world.ownership import Owner
 
@@ -76,6 +76,7 @@ class WorkerArena:
         self.kube, self.owner, self.agent, self.pool, self.waits = kube, owner, agent, pool, waits
         self.namespaces = {letter: owner.namespace(letter) for letter in topology.NAMESPACES}
         self.pods: dict[str, ArenaPod] = {}
+        self.table: tuple[str, ...] = ()
 
     def create(self, nodes: Sequence[str]) -> None:
         """Make namespaces, then the pods side by side; Ready when it returns. Raises KubeError, NotReadyError."""
@@ -105,6 +106,34 @@ class WorkerArena:
         names = {str(place.ref): (self.namespaces[place.ref.namespace], place.ref.pod) for place in placed}
         there = await_ready(self.kube, list(names.values()), waits=self.waits)
         self.pods = {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
+        self.table = tuple(self.pods)
+
+    def add_namespace(self, letter: str) -> None:
+        """One more namespace that lives as long as the arena. Raises KubeError."""
+        name = self.owner.namespace(letter)
+        marks = self.owner.labels()
+        apply_all(self.kube, [manifests.namespace(name, labels={"ns": letter})], marks)
+        apply_all(self.kube, [_in(manifests.agent_config(self.agent), name)], marks)
+        self.namespaces[letter] = name
+        self._await_accounts()
+
+    def add_pods(self, shapes: Mapping[str, PodShape]) -> None:
+        """More pods that live as long as the arena; those that start unready are not waited for, but for an address."""
+        refs = {ref: PodRef.parse(ref) for ref in shapes}
+        names = {ref: (self.namespaces[parsed.namespace], parsed.pod) for ref, parsed in refs.items()}
+        made = [_in(manifests.pod(names[ref][1], shape, self.agent), names[ref][0]) for ref, shape in shapes.items()]
+        apply_all(self.kube, made, self.owner.labels())
+        there = await_ready(
+            self.kube, [names[ref] for ref, shape in shapes.items() if not shape.start_unready], waits=self.waits
+        )
+        for ref, shape in shapes.items():
+            if shape.start_unready:
+                there[names[ref]] = await_address(self.kube, *names[ref], waits=self.waits)
+        self.pods |= {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
+
+    def add_objects(self, objects: Iterable[Mapping[str, Any]], letter: str) -> None:
+        """Objects that live as long as the arena. Raises KubeError."""
+        apply_all(self.kube, [_in(each, self.namespaces[letter]) for each in objects], self.owner.labels())
 
     def remove(self) -> None:
         """Close the streams and delete the namespaces; the run's end sees them gone. Raises KubeError."""
@@ -131,6 +160,8 @@ class Arena:
         self.kube, self.waits = base.kube, base.waits
         self.namespaces = dict(base.namespaces)
         self.pods = dict(base.pods)
+        self.table = tuple(base.table)
+        """The nine pods of tables; others come and go."""
         self._base = base
         self._case = case
         self._log = log
@@ -189,6 +220,18 @@ class Arena:
         there = await_ready(self.kube, list(names.values()), waits=self.waits)
         self.pods |= {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
 
+    def await_readiness(self, ref: str, *, ready: bool) -> None:
+        """Wait until the API says that a pod is Ready, or that it is not. Raises WaitTimeout."""
+        pod = self.pods[ref]
+        self.kube.wait(
+            "pods",
+            pod.name,
+            lambda found: found is not None and is_ready(found) is ready,
+            timeout=self.waits.pod_ready,
+            namespace=pod.namespace,
+            what=f"pod {ref} {'' if ready else 'not '}Ready",
+        )
+
     def label(self, ref: str, labels: Mapping[str, str | None]) -> None:
         """Change labels of an arena pod (None removes one); the old ones come back when the test ends."""
         pod = self.pods[ref]
@@ -223,7 +266,7 @@ class Arena:
         troubles: list[Exception] = []
         steps: list[Callable[[], object]] = [
             *reversed(self._undo),
-            lambda: remove_case(self.kube, self._base.owner, self._case, self.namespaces.values()),
+            lambda: remove_case(self.kube, self._base.owner, self._case, self.namespaces.values(), waits=self.waits),
             *(
                 functools.partial(await_gone, self.kube, namespace, names, waits=self.waits)
                 for namespace, names in self._extra.items()

@@ -138,7 +138,7 @@ def slice_findings(arena: Arena, name: str, *, namespace: str = "x") -> Findings
         frozenset({Symptom.SLICES_WRONG}),
         asked=f"the API for EndpointSlices of {arena.namespace(namespace)}/{name}",
         evidence=tuple(_slices_text(snapshot, service)),
-        repeat=f"kubectl -n {arena.namespace(namespace)} get endpointslices -l kubernetes.io/service-name={name} -o yaml",
+        repeat=f"kubectl -n {arena.namespace(namespace)} get endpointslices -o yaml",
     )
 
 

@@ -26,6 +26,8 @@ FEATURES = {
 }
 """Everything a test can need, and how a skip names it."""
 
+NO_LOADBALANCER = f"needs {FEATURES['lb']}: no address was assigned"
+
 
 class ClusterFacts:
     """Facts about the cluster under test, from its API only."""
@@ -102,21 +104,30 @@ class ClusterFacts:
         found |= {"faults"} if self.kind == "embedded" else set()
         return frozenset(found)
 
-    def has_loadbalancer(self, service: str, *, namespace: str, timeout: float) -> bool:
-        """Whether something gives this LoadBalancer Service an address; the answer is remembered."""
-        if self._loadbalancer is None:
-            try:
-                self.kube.wait(
-                    "services",
-                    service,
-                    lambda found: bool(found and found.get("status", {}).get("loadBalancer", {}).get("ingress")),
-                    timeout=timeout,
-                    namespace=namespace,
-                )
-                self._loadbalancer = True
-            except WaitTimeout:
-                self._loadbalancer = False
-        return self._loadbalancer
+    def await_loadbalancer(self, service: str, *, namespace: str, patience: float, timeout: float) -> None:
+        """Wait until this LoadBalancer Service has an address.
+
+        Raises NotApplicable when the cluster gave none to the first Service within `patience` seconds (remembered),
+        Unmeasured when it gives addresses, but not to this one within `timeout`.
+        """
+        if self._loadbalancer is False:
+            raise NotApplicable(NO_LOADBALANCER)
+        try:
+            self.kube.wait(
+                "services",
+                service,
+                lambda found: bool(found and found.get("status", {}).get("loadBalancer", {}).get("ingress")),
+                timeout=timeout if self._loadbalancer else patience,
+                namespace=namespace,
+            )
+            self._loadbalancer = True
+        except WaitTimeout as error:
+            if self._loadbalancer:
+                raise Unmeasured(
+                    f"no LoadBalancer address within {timeout:g} s, though earlier Services got one"
+                ) from error
+            self._loadbalancer = False
+            raise NotApplicable(NO_LOADBALANCER) from error
 
     def must_have(self, needs: Iterable[str]) -> None:
         """Raises NotApplicable naming everything that is missing. Raises ValueError for a need nobody knows."""

@@ -45,7 +45,7 @@ def all_pairs(
     arena: Arena, *, lanes: Sequence[Lane], family: Family, refs: Iterable[str] | None = None
 ) -> dict[Cell, Result]:
     """Ask every ordered pair of pods on every lane, all at once."""
-    names = list(refs or arena.pods)
+    names = list(refs or arena.table)
     cells = [Cell(source, to, lane) for source in names for to in names for lane in lanes]
     return ask_cells(arena, cells, family=family, timeout=arena.waits.probe_timeout)
 
@@ -67,7 +67,8 @@ def ask_cells(
 
 def wanted(arena: Arena, snapshot: Snapshot, *, lanes: Sequence[Lane], family: Family) -> dict[Cell, Want]:
     """What the oracle expects of every pair, from API objects only."""
-    ends = {ref: pod_end(snapshot, pod.namespace, pod.name) for ref, pod in arena.pods.items()}
+    named = {ref: arena.pods[ref] for ref in arena.table}
+    ends = {ref: pod_end(snapshot, pod.namespace, pod.name) for ref, pod in named.items()}
     return expected_table(snapshot, ends, lanes=lanes, family=family)
 
 
@@ -154,7 +155,7 @@ def _judged(
     return Findings(
         tuple(comparison.differences()),
         _symptoms({cell: results[cell].seen for cell in differing}, control),
-        asked=f"every pair of {len(arena.pods)} pods on {', '.join(map(str, lanes))}, {family}",
+        asked=f"every pair of {len(arena.table)} pods on {', '.join(map(str, lanes))}, {family}",
         rule="\n".join(line for lines in rules.values() for line in lines),
         evidence=tuple(table_text(comparison, lanes=lanes)),
     )
@@ -162,7 +163,7 @@ def _judged(
 
 def open_table(arena: Arena, *, lanes: Sequence[Lane], family: Family) -> tuple[Findings, dict[Cell, Seen]]:
     """One look at a table that has to be open everywhere: the positive control of denials, and what it saw."""
-    want = {Cell(source, to, lane): Want.ALLOW for source in arena.pods for to in arena.pods for lane in lanes}
+    want = {Cell(source, to, lane): Want.ALLOW for source in arena.table for to in arena.table for lane in lanes}
     results = all_pairs(arena, lanes=lanes, family=family)
     results |= _again(arena, want, results, family=family)
     saw = seen(arena, results)
@@ -170,7 +171,7 @@ def open_table(arena: Arena, *, lanes: Sequence[Lane], family: Family) -> tuple[
     findings = Findings(
         tuple(comparison.differences()),
         frozenset({Symptom.POD_ADDRESS_FAILS}) if comparison.differing else frozenset(),
-        asked=f"every pair of {len(arena.pods)} pods on {', '.join(map(str, lanes))}, {family}, no policy in place",
+        asked=f"every pair of {len(arena.table)} pods on {', '.join(map(str, lanes))}, {family}, no policy in place",
         evidence=tuple(table_text(comparison, lanes=lanes)) if comparison.differing else (),
     )
     return findings, saw

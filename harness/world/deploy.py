@@ -51,6 +51,18 @@ def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) ->
     return found
 
 
+def await_address(kube: Kube, namespace: str, name: str, *, waits: Waits) -> dict[str, Any]:
+    """Wait until a pod runs and has an address, Ready or not; as it is then. Raises WaitTimeout."""
+    found = kube.wait(
+        "pods",
+        name,
+        lambda pod: bool(pod and pod["status"].get("podIP") and pod["status"].get("phase") == "Running"),
+        timeout=waits.pod_ready,
+        namespace=namespace,
+    )
+    return found or {}
+
+
 def await_gone(kube: Kube, namespace: str, names: Iterable[str], *, waits: Waits) -> None:
     """Wait until none of these pods is there any more. Raises WaitTimeout."""
     unwanted = set(names)

@@ -22,7 +22,7 @@ def prepare(arena: Arena, topology: str) -> None:
     """Give pods and namespaces the labels of a topology."""
     if topology not in cases.TIERS:
         return
-    for ref in arena.pods:
+    for ref in arena.table:
         arena.label(ref, {"app": "w", "tier": cases.TIERS[topology][ref.partition("/")[2]]})
     for letter, team in cases.TEAMS.items():
         arena.label_namespace(letter, {"team": team})

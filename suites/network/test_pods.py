@@ -11,6 +11,7 @@ import pytest
 
 from harness.suite import (
     Arena,
+    ArenaPod,
     Check,
     ClusterFacts,
     Difference,
@@ -52,10 +53,15 @@ def unreached(what: str, result: Result) -> list[Difference]:
     return [Difference(what, "reached", str(result), MODEL, verdict)]
 
 
+def named(arena: Arena) -> list[tuple[str, ArenaPod]]:
+    """The nine pods of the arena."""
+    return [(ref, arena.pods[ref]) for ref in arena.table]
+
+
 def placed(arena: Arena, *, same_node: bool) -> list[tuple[str, str]]:
     """Ordered pairs of different pods on one node, or on different nodes."""
     pods = arena.pods
-    return [(a, b) for a in pods for b in pods if a != b and (pods[a].node == pods[b].node) is same_node]
+    return [(a, b) for a in arena.table for b in arena.table if a != b and (pods[a].node == pods[b].node) is same_node]
 
 
 @requirement("NET-005", "NET-016")
@@ -75,7 +81,7 @@ def test_udp(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod reaches every pod over UDP, each of three datagrams answered."""
 
     def look() -> Findings:
-        refs = list(arena.pods)
+        refs = list(arena.table)
         asks = {
             ref: [Udp(arena.pods[to].address(cluster.families[0]), 80, count=3, timeout=2.0) for to in refs]
             for ref in refs
@@ -197,7 +203,7 @@ def test_own_addresses(arena: Arena, check: Check) -> None:
 
     def look() -> Findings:
         found: list[Difference] = []
-        for ref, pod in arena.pods.items():
+        for ref, pod in named(arena):
             (result,) = arena.ask(ref, Interfaces())
             found += unreached(f"interfaces of {ref}", result)
             own = {
@@ -221,7 +227,7 @@ def test_hosts_file(arena: Arena, check: Check) -> None:
 
     def look() -> Findings:
         found: list[Difference] = []
-        for ref, pod in arena.pods.items():
+        for ref, pod in named(arena):
             (result,) = arena.ask(ref, ReadFile("/etc/hosts"))
             found += unreached(f"hosts file of {ref}", result)
             lines = [line.split() for line in result.content.decode(errors="replace").splitlines()]
@@ -241,7 +247,7 @@ def test_hostname(arena: Arena, check: Check) -> None:
     """A pod's hostname is its name."""
 
     def look() -> Findings:
-        told = {ref: arena.ask(ref, Hostname())[0] for ref in arena.pods}
+        told = {ref: arena.ask(ref, Hostname())[0] for ref in arena.table}
         found = [
             Difference(f"hostname of {ref}", arena.pods[ref].name, result.text or str(result), "PodSpec.hostname")
             for ref, result in told.items()
@@ -255,7 +261,7 @@ def test_hostname(arena: Arena, check: Check) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @requirement("NET-038", needs=("nodes2",))
 def test_bulk_passes(arena: Arena, check: Check, family: Family) -> None:
-    """Ten mebibytes pass in both directions over TCP, on one node and across nodes: no packet is too large for a hop."""
+    """Ten mebibytes pass in both directions over TCP, on one node and across nodes: no packet is too large."""
     pairs = placed(arena, same_node=True)[:1] + placed(arena, same_node=False)[:2]
 
     def look() -> Findings:
