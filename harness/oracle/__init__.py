@@ -5,4 +5,5 @@ harness.oracle.policy                        # verdicts and truth tables of Netw
 harness.oracle.dns                           # what must come back for a DNS question; resolv.conf, hosts, hostname
 harness.oracle.services                      # deliver(...): who may answer behind an address, seen from where
 harness.oracle.endpointslices                # judge_slices(...): what slices must contain given the pods
+    harness.oracle.through                       # policies applied to connections by a Service address
 """
