@@ -52,6 +52,8 @@ class Container:
     bundle: Path
     pid: int
     log: ContainerLog
+    process: dict[str, Any]
+    """The `process` of its configuration: user, capabilities, environment; an exec gets the same."""
     exited: asyncio.Future[int]
     """The exit code, 128 + N for signal N."""
     _pidfd: int
@@ -111,7 +113,7 @@ class Crun:
             raise ContainerError(_last_message(said) or f"crun ended with {code}")
         pid = int(pid_file.read_text())
         exited, descriptor = _watch(pid)
-        container = Container(container_id, bundle, pid, log, exited, descriptor, drained)
+        container = Container(container_id, bundle, pid, log, config["process"], exited, descriptor, drained)
         exited.add_done_callback(lambda _: asyncio.ensure_future(self._close_log(container)))
         return container
 
@@ -124,8 +126,12 @@ class Crun:
 
     async def exec(self, container: Container, argv: Sequence[str], *, stdin: bool, tty: bool) -> Execution:
         """Start a process inside. Its streams are the process's own pipes; nobody stands between."""
-        pid_file = container.bundle / f"exec-{next(self._numbers)}.pid"
-        command = self._argv(["exec", "--pid-file", str(pid_file), *(["--tty"] if tty else []), container.id, *argv])
+        number = next(self._numbers)
+        pid_file = container.bundle / f"exec-{number}.pid"
+        wanted = container.bundle / f"exec-{number}.json"
+        # As a file, because on its command line crun forgets no_new_privs.
+        wanted.write_text(json.dumps({**container.process, "args": list(argv), "terminal": tty}))
+        command = self._argv(["exec", "--pid-file", str(pid_file), "--process", str(wanted), container.id])
         if tty:
             return await _start_with_terminal(command, pid_file)
         process = await start_async(command, stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL)
@@ -214,8 +220,9 @@ class Execution:
     async def wait(self) -> int:
         """The exit code, 128 + N for signal N."""
         code = await _collected(self._process)
-        with contextlib.suppress(FileNotFoundError):
-            self._pid_file.unlink()
+        for file in (self._pid_file, self._pid_file.with_suffix(".json")):
+            with contextlib.suppress(FileNotFoundError):
+                file.unlink()
         return code if code >= 0 else 128 - code
 
     async def kill(self) -> None:

@@ -15,7 +15,7 @@ PYTHON_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 HARNESS_HOME = "/opt/harness"
 DNS_IMAGE = "embedded.harness.dev/dns:v1"
 
-_PYTHON = re.compile(r"(?:(?:(?:index\.)?docker\.io/)?library/)?python(?:[:@][A-Za-z0-9][A-Za-z0-9._:-]*)?")
+_PYTHON = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:library/)?python(?:[:@][A-Za-z0-9][A-Za-z0-9._:-]*)?")
 
 
 class Root(enum.Enum):

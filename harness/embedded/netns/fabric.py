@@ -89,7 +89,7 @@ def _node_address(family: str, index: int) -> str:
 
 
 def _pod_cidr(family: str, index: int) -> str:
-    return f"10.244.{index}.0/24" if family == "IPv4" else f"fd00:10:244:{index:x}::/64"
+    return str(ipaddress.ip_network(f"10.244.{index}.0/24" if family == "IPv4" else f"fd00:10:244:{index:x}::/64"))
 
 
 def port_name(index: int) -> str:

@@ -14,7 +14,7 @@ def test_nodes_are_numbered_as_promised() -> None:
     """Addresses begin at .2, pod networks at 0."""
     first, _, third = plan_nodes(NAMES, BOTH)
     assert first.addresses == ("172.18.0.2", "fc00:f853:ccd:e793::2")
-    assert first.pod_cidrs == ("10.244.0.0/24", "fd00:10:244:0::/64")
+    assert first.pod_cidrs == ("10.244.0.0/24", "fd00:10:244::/64")
     assert third.addresses == ("172.18.0.4", "fc00:f853:ccd:e793::4")
     assert third.pod_cidrs == ("10.244.2.0/24", "fd00:10:244:2::/64")
 
