@@ -162,6 +162,8 @@ def _query(query: Mapping[str, str | int | bool | None] | None) -> str:
 def _translated(asked: str, timeout: float, server: str) -> Iterator[None]:
     try:
         yield
+    except lower.NewConnectionError as error:
+        raise errors.Unreachable(f"{asked}: no cluster at {server}: {_words(error)}") from error
     except lower.ConnectTimeoutError as error:
         raise errors.TimedOut(f"{asked}: nothing answers at {server} ({CONNECT_TIMEOUT:g} s)") from error
     except (lower.ReadTimeoutError, TimeoutError) as error:
