@@ -50,13 +50,13 @@ class World:
         ready: bool = True,
         node: str = "n1",
         labels: Obj | None = None,
-        phase: str = "Running",
         namespace: str = "x",
         leaving: bool = False,
         owner: str = "",
         **spec: Any,
     ) -> Obj:
-        """A pod; ready, on n1, labelled app=web unless said otherwise."""
+        """A pod; ready, on n1, labelled app=web, `phase` Running unless said otherwise. The rest is its spec."""
+        phase = spec.pop("phase", "Running")
         meta: Obj = {"labels": {"app": "web"} if labels is None else labels}
         if leaving:
             meta["deletionTimestamp"] = "2027-01-15T08:00:00Z"
