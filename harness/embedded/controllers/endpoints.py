@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 
 from harness.embedded.controllers import faults
 from harness.embedded.controllers.backends import (
@@ -18,6 +19,7 @@ from harness.embedded.controllers.backends import (
     trigger_time,
 )
 from harness.embedded.controllers.changes import Change, Create, Update, delete
+from harness.embedded.controllers.settled import Settled
 from harness.embedded.controllers.snapshot import Obj, Snapshot, is_leaving
 
 READS = ("services", "pods", "nodes", "namespaces", "endpoints", faults.RESOURCE)
@@ -31,33 +33,44 @@ MAX_ADDRESSES = 1000
 
 @dataclass
 class EndpointsController:
-    """The reconcile function, with what a planted fault needs to remember."""
+    """The reconcile function, with what it and a planted fault remember."""
 
+    _settled: Settled = field(default_factory=partial(Settled, "endpoints"))
     _view: faults.StaleView = field(default_factory=faults.StaleView)
 
     def reconcile(self, snapshot: Snapshot) -> list[Change]:
         """What is to be written so that every Service with a selector has its Endpoints."""
         snapshot = self._view.apply(snapshot)
         changes: list[Change] = []
-        wanted = set()
-        for service in snapshot.all("services"):
-            if is_selected_service(service, snapshot):
-                meta = service["metadata"]
-                wanted.add((meta["namespace"], meta["name"]))
-                existing = snapshot.get("endpoints", meta["name"], namespace=meta["namespace"])
-                changes += _reconcile_service(service, existing, snapshot)
-        return changes + _leftovers(snapshot, wanted)
+        self._settled.keep_only(snapshot.namespaces_of("services"))
+        for namespace in snapshot.namespaces_of("services"):
+            inputs = self._settled.inputs(snapshot, namespace)
+            if not self._settled.knows(namespace, inputs):
+                found = _in(namespace, snapshot)
+                self._settled.note(namespace, inputs, in_order=not found)
+                changes += found
+        return changes + _leftovers(snapshot)
 
 
-def _leftovers(snapshot: Snapshot, wanted: set[tuple[str, str]]) -> list[Change]:
+def _in(namespace: str, snapshot: Snapshot) -> list[Change]:
+    changes: list[Change] = []
+    for service in snapshot.in_namespace("services", namespace):
+        if is_selected_service(service, snapshot):
+            existing = snapshot.get("endpoints", service["metadata"]["name"], namespace=namespace)
+            changes += _reconcile_service(service, existing, snapshot)
+    return changes
+
+
+def _leftovers(snapshot: Snapshot) -> list[Change]:
     """Endpoints whose Service is gone or became an ExternalName; without a selector they are the user's to keep."""
     changes: list[Change] = []
     for item in snapshot.all("endpoints"):
         meta = item["metadata"]
-        if (meta.get("labels") or {}).get(MANAGED_BY) != MANAGER or (meta["namespace"], meta["name"]) in wanted:
+        if (meta.get("labels") or {}).get(MANAGED_BY) != MANAGER or is_leaving(item):
             continue
         service = snapshot.get("services", meta["name"], namespace=meta["namespace"])
-        if (service is None or service["spec"].get("type") == "ExternalName") and not is_leaving(item):
+        alias = service is not None and service["spec"].get("type") == "ExternalName"
+        if service is None or (alias and not is_selected_service(service, snapshot)):
             changes.append(delete("endpoints", item))
     return changes
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from harness.embedded.controllers import faults
@@ -24,6 +25,7 @@ from harness.embedded.controllers.backends import (
     trigger_time,
 )
 from harness.embedded.controllers.changes import Change, Create, Update, delete
+from harness.embedded.controllers.settled import Settled
 from harness.embedded.controllers.snapshot import Obj, Snapshot, controlled_by, controller_uid, is_leaving
 
 READS = ("services", "pods", "nodes", "namespaces", "endpointslices.discovery.k8s.io", faults.RESOURCE)
@@ -41,8 +43,9 @@ Group = tuple[str, tuple[Port, ...]]
 
 @dataclass
 class SliceController:
-    """The reconcile function, with what two planted faults need to remember."""
+    """The reconcile function, with what it and two planted faults remember."""
 
+    _settled: Settled = field(default_factory=partial(Settled, RESOURCE))
     _view: faults.StaleView = field(default_factory=faults.StaleView)
     _published: set[str] = field(default_factory=set)
     """Uids of Services that have had a slice."""
@@ -51,13 +54,24 @@ class SliceController:
         """What is to be written so that every Service has the slices it should."""
         snapshot = self._view.apply(snapshot)
         changes: list[Change] = []
-        for service in snapshot.all("services"):
+        self._settled.keep_only(snapshot.namespaces_of("services"))
+        for namespace in snapshot.namespaces_of("services"):
+            inputs = self._settled.inputs(snapshot, namespace)
+            if not self._settled.knows(namespace, inputs):
+                found = self._in(namespace, snapshot)
+                self._settled.note(namespace, inputs, in_order=not found)
+                changes += found
+        self._published |= {controller_uid(item) for item in snapshot.all(RESOURCE)}
+        return changes
+
+    def _in(self, namespace: str, snapshot: Snapshot) -> list[Change]:
+        changes: list[Change] = []
+        for service in snapshot.in_namespace("services", namespace):
             mine = _mine(service, snapshot)
             if is_selected_service(service, snapshot):
                 changes += self._unless_lost(service, snapshot, reconcile_service(service, mine, snapshot))
             elif service["spec"].get("type") == "ExternalName":
                 changes += [delete(RESOURCE, existing) for existing in mine]
-        self._published |= {controller_uid(item) for item in snapshot.all(RESOURCE)}
         return changes
 
     def _unless_lost(self, service: Obj, snapshot: Snapshot, changes: list[Change]) -> list[Change]:

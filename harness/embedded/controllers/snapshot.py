@@ -42,6 +42,10 @@ class Snapshot:
         """The objects of a resource in one namespace."""
         return self._by_namespace[resource].get(namespace, ())
 
+    def namespaces_of(self, resource: str) -> Iterable[str]:
+        """The namespaces that have objects of a resource."""
+        return self._by_namespace[resource].keys()
+
     def owned_by(self, resource: str, uid: str) -> Sequence[Obj]:
         """The objects of a resource whose controller is the object with this uid."""
         return self._by_owner[resource].get(uid, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -95,8 +96,9 @@ class World:
         return list(self.objects.get(resource, {}).values())
 
     def snapshot(self) -> Snapshot:
-        """What a controller sees."""
-        return Snapshot({resource: list(items.values()) for resource, items in self.objects.items()}, now=self.now)
+        """What a controller sees: copies, because tests alter objects in place and caches never do."""
+        objects = {resource: list(items.values()) for resource, items in self.objects.items()}
+        return Snapshot(copy.deepcopy(objects), now=self.now)
 
     def run(self, *reconciles: Callable[[Snapshot], list[Change]], steps: int = 50) -> int:
         """Reconcile until nobody wants anything; how many rounds that took."""

@@ -341,3 +341,27 @@ def test_f70_the_first_pod_decides_the_port(world: Any) -> None:
     world.fault("services/F70")
     (item,) = settle(world)
     assert (item["ports"][0]["port"], len(item["endpoints"])) == (8080, 2)
+
+
+# Settled namespaces -------------------------------------------------------------------------------------------------
+
+
+def test_a_settled_namespace_is_looked_at_again_when_anything_changes(world: Any) -> None:
+    """Pods, Services, slices, faults and node labels each make a settled namespace be worked out anew."""
+    world.nodes()
+    world.service()
+    pod = world.pod("a")
+    controller = SliceController()
+    for change in (
+        lambda: pod["status"]["conditions"][0].update(status="False"),
+        lambda: world.service("more"),
+        lambda: world.objects[RESOURCE].clear(),
+        lambda: world.objects["nodes"]["", "n1"]["metadata"]["labels"].update({"topology.kubernetes.io/zone": "z"}),
+        lambda: world.fault("services/F70"),
+    ):
+        settle(world, controller)
+        assert controller.reconcile(world.snapshot()) == []
+        before = controller._settled._seen["x"]
+        change()
+        settle(world, controller)
+        assert controller._settled._seen["x"] != before
