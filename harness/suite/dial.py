@@ -7,6 +7,7 @@ so that the text can name the one at fault.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,9 @@ from harness.suite.check import Findings
 ATTEMPTS = 30
 """Fresh connections per client and look. With three backends chosen at random one of them is missed with a probability
 of 3·(2/3)^30 = 0.002 %; a look that misses one is only a look more."""
+
+REPEATS = 3
+"""Datagrams of one attempt where a refusal is expected: TCP repeats its SYN by itself, UDP does not."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,18 @@ def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespac
     snapshot = arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io")
     service = snapshot.service(arena.namespace(namespace), name)
     several = list(dials)
+    deliveries = [expected(snapshot, service, dial, arena) for dial in several]
     asks: dict[str, list[Ask]] = {}
-    for dial in several:
-        asks.setdefault(dial.client, []).extend([ask(snapshot, service, dial, arena)] * dial.attempts)
-    told = arena.ask_all(asks)
+    for dial, delivery in zip(several, deliveries, strict=True):
+        asks.setdefault(dial.client, []).extend(looks(snapshot, service, dial, delivery, arena))
+    told = {client: iter(results) for client, results in arena.ask_all(asks).items()}
     found: list[Difference] = []
     symptoms: set[Symptom] = set()
-    for dial in several:
-        results, told[dial.client] = told[dial.client][: dial.attempts], told[dial.client][dial.attempts :]
-        delivery = expected(snapshot, service, dial, arena)
-        differences = judge_arrivals(delivery, [arrival(result) for result in results], complete=dial.complete)
+    for dial, delivery in zip(several, deliveries, strict=True):
+        count = dial.attempts if delivery.backends else 1
+        results = list(itertools.islice(told[dial.client], count))
+        arrivals = [arrival(result, nobody=not delivery.backends) for result in results]
+        differences = judge_arrivals(delivery, arrivals, complete=dial.complete)
         found += [replace(each, what=f"{dial}: {each.what}") for each in differences]
         symptoms |= _symptoms(delivery, results) if differences else set()
     if not found:
@@ -96,11 +102,20 @@ def expected(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: 
     )
 
 
-def ask(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: Arena) -> Tcp | Udp:
-    """The look at a Service's address. Raises NotApplicable without one."""
+def looks(
+    snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, delivery: Delivery, arena: Arena
+) -> list[Tcp | Udp]:
+    """The asks of one dial. Raises NotApplicable when the Service has no such address."""
     host, port = target(snapshot, service, dial)
-    kind = Udp if dial.protocol == "UDP" else Tcp
-    return kind(host, port, timeout=arena.waits.probe_timeout)
+    if delivery.backends:
+        kind = Udp if dial.protocol == "UDP" else Tcp
+        return [kind(host, port, timeout=arena.waits.probe_timeout)] * dial.attempts
+    # Where nobody may answer, a refusal is an ICMP error, and kernels send one a second to one destination after a
+    # burst of six (icmp_ratelimit): many attempts at once would look silent. One is made, and repeats itself.
+    patience = arena.waits.denied_retry_timeout
+    if dial.protocol == "UDP":
+        return [Udp(host, port, timeout=patience, count=REPEATS, spacing=patience / (REPEATS + 1))]
+    return [Tcp(host, port, timeout=patience)]
 
 
 def target(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial) -> tuple[str, int]:
@@ -117,10 +132,15 @@ def target(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial) -> tuple[
     return _of_family(spec.get("clusterIPs") or [spec["clusterIP"]], dial), dial.port
 
 
-def arrival(result: Result) -> Arrival:
-    """What became of one attempt."""
+def arrival(result: Result, *, nobody: bool = False) -> Arrival:
+    """What became of one attempt.
+
+    Where `nobody` may answer, an answer that does not prove who gave it came from outside the cluster: a packet no
+    rule claims leaves by the default route, and what happens to it there is not the cluster's promise.
+    """
     if result.answer is None:
-        return Arrival(result.seen)
+        stranger = nobody and result.seen is Seen.REACHED
+        return Arrival(Seen.SILENT if stranger else result.seen)
     answer = result.answer
     port = int(answer.local.rpartition(":")[2] or 0)
     return Arrival(result.seen, answer.local_address, port, answer.who, answer.saw_address)

@@ -266,7 +266,7 @@ CASES = (
         name="transport/tcp",
         ids=("DNS-602", "DNS-603"),
         promise="Everything is answered over TCP as over UDP.",
-        names=("cip", "hl", "nope", "_http._tcp.cip", "ext"),
+        names=("cip", "hl", "nope", "_http._tcp.cip", "ext-in"),
         types=("A", "SRV"),
         proto="tcp",
     ),

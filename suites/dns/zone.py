@@ -98,7 +98,7 @@ class ZoneNames:
     family: Family
 
     def __call__(self, shorthand: str) -> str:
-        """A name from its shorthand: `cip` below our namespace's svc, `=x` below the zone, `PTR cip` reverse, `!x` as is.
+        """A name from its shorthand: `cip` below our namespace, `=x` below the zone, `PTR cip` reverse, `!x` as is.
 
         `PTR hl-0` is the reverse name of a pod's address; `IP hl-0` its dashed address; `N` stands for our namespace.
         """

@@ -90,7 +90,8 @@ def test_deleted_service_is_dead(arena: Arena, check: Check, cluster: ClusterFac
             )
             for client, results in told.items()
             for result in results
-            if result.seen in {Seen.REACHED, Seen.UNMEASURED}
+            # An answer that does not say who gave it came from outside: unclaimed packets leave by the default route.
+            if result.seen is Seen.UNMEASURED or result.answer is not None
         ]
         return Findings(tuple(dict.fromkeys(found)), frozenset({Symptom.WRONG_BACKEND} if found else ()))
 
