@@ -36,6 +36,8 @@ _UNTRACKED: frozenset[tuple[str, ...]] = frozenset(
             "selfLink",
             "uid",
             "clusterName",
+            "deletionGracePeriodSeconds",
+            "deletionTimestamp",
             "generation",
             "managedFields",
             "resourceVersion",

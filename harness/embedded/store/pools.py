@@ -45,7 +45,7 @@ class AddressPool:
 
     def take_any(self) -> str:
         """Any free address. Raises FullError."""
-        for low, high in ((self._band, self._size - 2), (1, self._band - 1)):
+        for low, high in ((max(1, self._band), self._size - 2), (1, self._band - 1)):
             found = self._search(low, high)
             if found:
                 self._taken.add(found)
