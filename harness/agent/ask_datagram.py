@@ -15,7 +15,7 @@ from .identity import endpoint
 from .loop import READ
 from .outcome import REACHED, REFUSED, UNMEASURED, Entry, Failed, broke, entry, of_errno, silent
 from .protocol import WHO, identity, new_nonce
-from .sockets import Context, bind_source, locate, make
+from .sockets import Context, bind_fresh_port, bind_source, locate, make
 
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
@@ -32,7 +32,10 @@ async def ask_udp(context: Context, ask: dict[str, Any], kept: Kept) -> Entry:
     family, host = await locate(context, ask["host"])
     sock = make(family, socket.SOCK_DGRAM)
     try:
-        bind_source(sock, ask)
+        if ask.get("source_port"):
+            bind_source(sock, ask)
+        else:
+            bind_fresh_port(sock, ask.get("source", ""))
         tell_codes(sock)
         code = sock.connect_ex((host, ask["port"]))
         if code:

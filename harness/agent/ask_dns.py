@@ -94,6 +94,8 @@ def _addresses(message: bytes) -> set[str]:
     found: set[str] = set()
     for _ in range(answers):
         at = _past_name(message, at)
+        if at + 10 > len(message):
+            raise ValueError("cut short")
         kind, size = (int.from_bytes(message[at + off : at + off + 2], "big") for off in (0, 8))
         data = message[at + 10 : at + 10 + size]
         if len(data) != size:

@@ -76,7 +76,7 @@ class Loop:
     @types.coroutine
     def wait(self, fd: int, events: int, deadline: float) -> Generator[_Op, int, int]:
         """The events that came, 0 when the deadline came first."""
-        return (yield (fd, events, deadline))
+        return (yield (fd, events, deadline)) or 0
 
     @types.coroutine
     def sleep_until(self, moment: float) -> Generator[_Op, int, None]:
@@ -204,6 +204,12 @@ class Loop:
     def stop(self) -> None:
         """Leave `run` after this round."""
         self._running = False
+
+    def shut(self) -> None:
+        """Give back its descriptors; the loop is not used afterwards."""
+        self._epoll.close()
+        self._bell_in.close()
+        self._bell_out.close()
 
     def _round(self) -> None:
         timeout = self._until_next_timer()

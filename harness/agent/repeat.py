@@ -178,7 +178,9 @@ class _Flight:
             return
         look = task.result if isinstance(task.result, dict) else _broken(task.result, self._tally.began)
         for one in self._tally.end(place, look):
-            self.reached = self._enough(one) or self.reached
+            if self.reached:
+                break  # started after the looks that were enough: no part of the story
+            self.reached = self._enough(one)
         if self.reached or (self.closing and not self._flying):
             self.over.set()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import random
 import socket
 import struct
 import time
@@ -79,6 +81,27 @@ def bind_source(sock: socket.socket, ask: dict[str, Any]) -> None:
 
 
 _IP_BIND_ADDRESS_NO_PORT = 24
+
+_PORTS = range(20000, 60000)
+_turn = itertools.count(random.randrange(len(_PORTS)))
+
+
+def bind_fresh_port(sock: socket.socket, source: str) -> None:
+    """Give a datagram socket a source port this pod has not used for long.
+
+    Left to the kernel, one of some thousand probes a minute would reuse the port of an earlier one to the same server;
+    connection tracking still knows that flow, for up to two minutes, and a policy that came since does not apply to it.
+    """
+    for _ in range(64):
+        port = _PORTS[next(_turn) % len(_PORTS)]
+        try:
+            sock.bind((source, port))
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise broke(problem, f"binding to {source or '*'}:{port}") from None
+        else:
+            return
+    raise Failed(UNMEASURED, "64 source ports in a row are in use")
 
 
 async def connected(context: Context, ask: dict[str, Any], kind: int, protocol: int = 0) -> socket.socket:

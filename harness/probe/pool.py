@@ -140,7 +140,7 @@ def fate_of(pod: Mapping[str, Any], container: str, known: dict[str, Any]) -> Fa
             known["restarts"] = count
             what = "is down" if down else "restarted"
             final = status.get("phase") in ("Failed", "Succeeded")
-            return Fate(f"container {container!r} {what}: {_ended(ended, state)}", final)
+            return Fate(f"container {container!r} {what}: {_ended(ended, state)}", final=final)
     if status.get("phase") in ("Failed", "Succeeded"):
         return Fate(f"the pod is {status['phase']}", final=True)
     return Fate()
