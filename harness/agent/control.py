@@ -1,15 +1,10 @@
-"""The agent's door for relays: a unix socket in the abstract namespace, and one `Line` per connected relay.
-
-Abstract, so that it needs no writable file system and leaves no file. The name carries the pod's uid, as pods of the
-host network share one namespace of such names.
-"""
+"""The agent's door for relays: a unix socket (`place.py` says where), and one `Line` per connected relay."""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from . import wire
@@ -19,12 +14,6 @@ from .sessions import Session, Sessions
 
 SWEEP = 5.0
 """Seconds between looks for deaf connections and forgotten sessions."""
-
-
-def socket_name(environment: Mapping[str, str] = os.environ) -> str:
-    """The abstract name: the same for the agent and for a relay started in the same container."""
-    who = environment.get("POD_UID") or environment.get("HARNESS_SOCKET") or "lonely"
-    return f"\0harness-agent/{who}/{environment.get('HARNESS_CONTAINER', 'agent')}"
 
 
 class Door:

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-from .control import socket_name
+from .place import socket_name
 
 BLOCK = 262144
 APPEAR_WITHIN = 5.0
@@ -21,10 +21,11 @@ def relay() -> int:
     if agent is None:
         print("relay: no agent listens in this container", file=sys.stderr)
         return 3
-    try:
-        _pump(agent)
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
+    with agent:
+        try:
+            _pump(agent)
+        except (BrokenPipeError, ConnectionResetError):
+            return 0
     return 0
 
 

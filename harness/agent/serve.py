@@ -14,10 +14,11 @@ import sys
 import time
 
 from .asking import Asker
-from .control import Door, socket_name
+from .control import Door
 from .identity import Identity
 from .loop import Loop
 from .outcome import Failed
+from .place import socket_name
 from .servers import Servers
 from .sessions import JOURNAL_BYTES, Sessions
 

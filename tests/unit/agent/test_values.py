@@ -11,9 +11,9 @@ import pytest
 
 from harness.agent import wire
 from harness.agent.ask_dns import outline
-from harness.agent.control import socket_name
 from harness.agent.identity import Identity, endpoint
 from harness.agent.outcome import REFUSED, SILENT, UNMEASURED, broke, failed, of_errno, silent
+from harness.agent.place import socket_name
 from harness.agent.protocol import identity, new_nonce
 from harness.agent.serve import Options, server_name
 
