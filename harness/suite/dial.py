@@ -18,7 +18,7 @@ from harness.model.judgement import NotApplicable
 from harness.model.outcome import Seen
 from harness.model.refs import Family
 from harness.oracle.endpointslices import judge_slices
-from harness.oracle.services import Arrival, Delivery, Via, deliver, judge_arrivals, pod_client
+from harness.oracle.services import Arrival, Delivery, Failure, Via, deliver, judge_arrivals, pod_client
 from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Ask, Tcp, Udp
 from harness.probe.results import Result
@@ -110,6 +110,9 @@ def looks(
     if delivery.backends:
         kind = Udp if dial.protocol == "UDP" else Tcp
         return [kind(host, port, timeout=arena.waits.probe_timeout)] * dial.attempts
+    if delivery.failure is Failure.DEAD:
+        # Silence is as good as a refusal: there is nothing to wait for beyond one time-out.
+        return [(Udp if dial.protocol == "UDP" else Tcp)(host, port, timeout=arena.waits.probe_timeout)]
     # Where nobody may answer, a refusal is an ICMP error, and kernels send one a second to one destination after a
     # burst of six (icmp_ratelimit): many attempts at once would look silent. One is made, and repeats itself.
     patience = arena.waits.denied_retry_timeout

@@ -9,6 +9,7 @@ from typing import Any
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError, WaitTimeout
 from harness.model.waits import Waits
+from harness.world.manifests import GRACE
 from harness.world.ownership import Owner, marked
 
 LANES = 9
@@ -87,7 +88,8 @@ def _remove_marked(kube: Kube, resource: str, namespace: str, *, selector: str, 
     # Services have no deletecollection in old API servers; listing first also keeps the common case to one read.
     found = kube.list(resource, namespace=namespace, labels=selector).items
     for item in found:
-        kube.delete(resource, _name(item), namespace=namespace)
+        # A pod that lingers on purpose is not waited for once its test is over.
+        kube.delete(resource, _name(item), namespace=namespace, grace=GRACE if resource == "pods" else None)
     if any(item["metadata"].get("finalizers") for item in found):
         # A load balancer is taken down first; until then the next case could not use the name.
         kube.wait_all(

@@ -322,7 +322,8 @@ def test_closed_port_is_refused(arena: Arena, check: Check, cluster: ClusterFact
 def test_terminating_pod_keeps_its_network(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod that is being deleted is reached, and reaches others, until its grace period ends."""
     arena.start({"x/d": PodShape(labels={"pod": "d"}, node=arena.pods["y/b"].node, linger=6)})
-    address = arena.pods["x/d"].address(cluster.families[0])
+    address, name = arena.pods["x/d"].address(cluster.families[0]), arena.pods["x/d"].full
+    check.eventually("the pod answers first", lambda: _answers(arena, address, name, alive=True), within=20)
     arena.delete("pods", "d", grace=7)
 
     def look() -> Findings:
