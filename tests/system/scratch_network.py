@@ -73,7 +73,10 @@ class ScratchNetwork:
         self._ip("x", routes + self._pod_routes(but=""))
 
     def _cable(self, node: str) -> list[str]:
-        return [f"link add {node} type veth peer name eth0 netns {self.path(node).name}", f"link set {node} master br0 up"]
+        return [
+            f"link add {node} type veth peer name eth0 netns {self.path(node).name}",
+            f"link set {node} master br0 up",
+        ]
 
     def _node_lines(self, node: str) -> list[str]:
         lines = ["link set eth0 up"]
@@ -92,15 +95,13 @@ class ScratchNetwork:
 
     def _pod_link(self, pod: str, node: str, addresses: Sequence[str]) -> list[str]:
         lines = [f"link add v{pod} type veth peer name eth0 netns {self.path(pod).name}", f"link set v{pod} up"]
-        for gateway in self._gateways[node]:
-            lines.append(f"addr add {gateway}/{128 if ':' in gateway else 32} dev v{pod}{' nodad' if ':' in gateway else ''}")
+        lines += [f"addr add {_alone(one)} dev v{pod}" for one in self._gateways[node]]
         return lines + [f"route add {one} dev v{pod}" for one in addresses]
 
     def _pod_lines(self, node: str, addresses: Sequence[str]) -> list[str]:
         lines = ["link set eth0 up"]
         for one, gateway in zip(addresses, self._gateways[node], strict=True):
-            lines.append(f"addr add {one}/{128 if ':' in one else 32} dev eth0{' nodad' if ':' in one else ''}")
-            lines.append(f"route add default via {gateway} dev eth0 onlink")
+            lines += [f"addr add {_alone(one)} dev eth0", f"route add default via {gateway} dev eth0 onlink"]
         return lines
 
     def _ip(self, host: str, lines: Sequence[str]) -> None:
@@ -137,7 +138,9 @@ class ScratchNetwork:
                         with connection:
                             connection.sendall(f"{host} {peer[0]}".encode())
 
-    def dial(self, who: str, address: str, port: int, protocol: str = "tcp", *, source_port: int = 0) -> tuple[str, str]:
+    def dial(
+        self, who: str, address: str, port: int, protocol: str = "tcp", *, source_port: int = 0
+    ) -> tuple[str, str]:
         """(who answered, the client's address as seen there), or (refused | silent, "")."""
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
         sock = run_in(self.path(who), lambda: socket.socket(family_of(address), kind))
@@ -162,6 +165,10 @@ def _bridge(addresses: Sequence[str]) -> Iterator[str]:
     yield "link set br0 up"
     for one in addresses:
         yield f"addr add {one}/{64 if ':' in one else 16} dev br0{' nodad' if ':' in one else ''}"
+
+
+def _alone(address: str) -> str:
+    return f"{address}/128 nodad" if ":" in address else f"{address}/32"
 
 
 def _same(addresses: Sequence[str], like: str) -> str:

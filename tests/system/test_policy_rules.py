@@ -136,7 +136,9 @@ POLICIES = {
     "by-port": [policy(ingress=[{"ports": [{"port": 8079, "endPort": 8080}, {"protocol": "UDP", "port": 8081}]}])],
     "named-ingress": [policy(ingress=[{"ports": [{"port": "web"}]}])],
     "named-egress": [policy(policyTypes=["Egress"], egress=[{"ports": [{"port": "web"}]}])],
-    "egress-by-pod": [policy(policyTypes=["Egress"], egress=[{"to": [{"podSelector": {"matchLabels": {"pod": "c"}}}]}])],
+    "egress-by-pod": [
+        policy(policyTypes=["Egress"], egress=[{"to": [{"podSelector": {"matchLabels": {"pod": "c"}}}]}])
+    ],
 }
 
 
@@ -193,7 +195,10 @@ def test_replies_pass_where_new_connections_do_not(world: World, family: str) ->
 def test_an_existing_connection_outlives_a_new_policy(world: World, family: str) -> None:
     """A held UDP exchange goes on under a policy that forbids new ones, which are denied at once (POL-607, POL-608)."""
     world.police()
-    sock = run_in(world.network.path("a"), lambda: socket.socket(socket.AF_INET6 if family == "IPv6" else socket.AF_INET, socket.SOCK_DGRAM))
+    sock = run_in(
+        world.network.path("a"),
+        lambda: socket.socket(socket.AF_INET6 if family == "IPv6" else socket.AF_INET, socket.SOCK_DGRAM),
+    )
     with sock:
         sock.settimeout(1)
         sock.connect((address("c", family), 8080))
@@ -250,7 +255,7 @@ def test_a_change_never_opens_what_both_states_deny(world: World) -> None:
     sender = run_in(world.network.path("a"), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     with listener, sender:
         listener.bind(("0.0.0.0", 9000))
-        listener.setblocking(False)
+        listener.settimeout(0)
         for turn in range(100):
             sender.sendto(b"!", (address("c", "IPv4"), 9000))
             world.police(nobody if turn % 2 else only_b)

@@ -1,4 +1,4 @@
-"""The flow table of Services on a real kernel, in scratch namespaces; the same table that the tracer is held against."""
+"""The flow table of Services on a real kernel, in scratch namespaces: the table the tracer is held against."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ async def _with_own_lock(door: KernelDoor, state: Snapshot) -> None:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    network = ScratchNetwork(
-        outside=OUTSIDE, nodes=NODE_ADDRESSES, pods=PODS, gateways=GATEWAYS, through_n1=ROUTED_IN
-    )
+    network = ScratchNetwork(outside=OUTSIDE, nodes=NODE_ADDRESSES, pods=PODS, gateways=GATEWAYS, through_n1=ROUTED_IN)
     try:
         network.make()
         for pod in PODS:
@@ -154,7 +152,7 @@ def test_a_small_change_is_quick(served: World) -> None:
         spent = []
         for turn in range(10):
             fewer = slices("web", "b" if turn % 2 else "bc", port_name="t")
-            state = snapshot("n1", slices=tuple([*fewer, *SLICES[2:]]))
+            state = snapshot("n1", slices=(*fewer, *SLICES[2:]))
             begun = time.perf_counter()
             await door.replace(compile_services(state))
             spent.append(time.perf_counter() - begun)

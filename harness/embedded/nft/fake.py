@@ -15,7 +15,7 @@ from harness.embedded.nft.kernel import NftError
 from harness.embedded.nft.render import difference
 from harness.embedded.nft.ruleset import EMPTY, Family, Ruleset, Shape
 
-REFERENCE = re.compile(r"\b(?:jump|goto) (\S+)")
+REFERENCE = re.compile(r"\b(?:jump|goto) ([^\s,]+)")
 SET_REFERENCE = re.compile(r"@(\S+)")
 
 

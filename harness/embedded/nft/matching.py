@@ -103,12 +103,31 @@ def holds(
         masked = packet.mark & int(rest[1], 0)
         return (masked == int(rest[3], 0)) == (rest[2] == "=="), rest[4:]
     wanted, negated, after = _operand(rest)
+    if not all(_is_legible(names, word) for word in wanted):
+        raise UnknownRuleError(" ".join((*names, *rest)))
     values = [value_of(packet, situation, name) for name in names]
     if None in values:
         # A field the packet lacks fails the rule even when negated, as the kernel's implicit protocol match does.
         return False, after
     key = " . ".join(str(value) for value in values)
     return _among(key, wanted, situation, table) != negated, after
+
+
+def _is_legible(names: tuple[str, ...], word: str) -> bool:
+    """Whether a word can be what these fields are compared with; another expression of nft's would be misread."""
+    if word.startswith("@"):
+        return True
+    if len(names) > 1:
+        return False
+    match names[0].split():
+        case [_, "saddr" | "daddr"]:
+            return "." in word or ":" in word
+        case [_, "dport"]:
+            return word[:1].isdigit()
+        case ["ct", "state"]:
+            return word in {"new", "established", "related", "invalid"}
+        case _:
+            return True
 
 
 def _operand(tokens: Tokens) -> tuple[Tokens, bool, Tokens]:

@@ -22,7 +22,10 @@ PODS = {
     "c": ("n2", "10.244.1.10", "fd00:10:244:1::a"),
 }
 SERVICE_CIDRS = ("10.96.0.0/16", "fd00:10:96::/112")
-BALANCER = {"lb": ("172.18.255.200", "fc00:f853:ccd:e793:ffff::1"), "lbp": ("172.18.255.201", "fc00:f853:ccd:e793:ffff::2")}
+BALANCER = {
+    "lb": ("172.18.255.200", "fc00:f853:ccd:e793:ffff::1"),
+    "lbp": ("172.18.255.201", "fc00:f853:ccd:e793:ffff::2"),
+}
 EXTERNAL = ("203.0.113.250", "2001:db8::cb00:71fa")
 TARGET_PORT = 8080
 
@@ -100,7 +103,9 @@ def _ingress(name: str, mode: str) -> dict[str, Any]:
 
 
 SERVICES: list[dict[str, Any]] = [
-    service("web", 20, ports=[{"name": "t", "port": 80, "protocol": "TCP"}, {"name": "u", "port": 80, "protocol": "UDP"}]),
+    service(
+        "web", 20, ports=[{"name": "t", "port": 80, "protocol": "TCP"}, {"name": "u", "port": 80, "protocol": "UDP"}]
+    ),
     service("empty", 21, ports=[{"port": 80, "protocol": "TCP"}]),
     service("empty-udp", 31, ports=[{"port": 80, "protocol": "UDP"}]),
     service("far", 22, internalTrafficPolicy="Local"),

@@ -103,9 +103,7 @@ def reaches(
     return all(trace(rulesets[node], packet, Situation()).verdict is Verdict.ACCEPT for node in path)
 
 
-def denied(
-    rulesets: Mapping[str, Ruleset], lane: tuple[str, str, int], family: str = "IPv4"
-) -> set[tuple[str, str]]:
+def denied(rulesets: Mapping[str, Ruleset], lane: tuple[str, str, int], family: str = "IPv4") -> set[tuple[str, str]]:
     """The ordered pairs that cannot connect."""
     return {
         (source, target)
@@ -120,7 +118,9 @@ def pods_in(text: str) -> set[str]:
     found: set[str] = set()
     for pattern in filter(None, (part.strip() for part in text.strip("{}").split(","))):
         namespace, letter = pattern.split("/")
-        found |= {pod for pod in PODS if pod[0] in (namespace, *("xyz" * (namespace == "*"))) and letter in (pod[2], "*")}
+        found |= {
+            pod for pod in PODS if pod[0] in (namespace, *("xyz" * (namespace == "*"))) and letter in (pod[2], "*")
+        }
     return found
 
 

@@ -88,7 +88,9 @@ def _changed(pod: str, **changes: Any) -> dict[str, Any]:
 )
 def test_who_is_nobody_is_neither_subject_nor_peer(change: dict[str, Any]) -> None:
     """Host-network pods, ended pods and pods without address count on neither side (POL-473, POL-478, POL-561)."""
-    policy = policy_object("x", {"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"pod": "b"}}}]}]})
+    policy = policy_object(
+        "x", {"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"pod": "b"}}}]}]}
+    )
     others = [pod_object(pod) for pod in PODS if pod not in {"x/a", "x/b"}]
     as_peer = replace(snapshot("n1", [policy]), pods=(*others, pod_object("x/a"), _changed("x/b", **change)))
     assert verdict(as_peer, Packet(address("x/b"), address("x/a"), "tcp", 80)) is Verdict.DROP
@@ -135,7 +137,9 @@ def test_a_new_peer_costs_one_element() -> None:
 )
 def test_blocks(block: dict[str, Any], inside: list[str], outside: list[str]) -> None:
     """Host bits are ignored, exceptions may nest, touch the edges or take everything (POL-259 to POL-272)."""
-    policy = policy_object("x", {"podSelector": {"matchLabels": {"pod": "a"}}, "ingress": [{"from": [{"ipBlock": block}]}]})
+    policy = policy_object(
+        "x", {"podSelector": {"matchLabels": {"pod": "a"}}, "ingress": [{"from": [{"ipBlock": block}]}]}
+    )
     state = snapshot("n1", [policy])
     for source, wanted in [*((one, Verdict.ACCEPT) for one in inside), *((one, Verdict.DROP) for one in outside)]:
         assert verdict(state, Packet(source, address("x/a"), "tcp", 80)) is wanted, source

@@ -54,20 +54,18 @@ class Row:
 
 
 BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.2.0.0/24"]}}
+RANGE = {"port": 80, "endPort": 81}
+POD_B = {"podSelector": {"matchLabels": {"pod": "b"}}}
+NAMESPACE_Y = {"namespaceSelector": {"matchLabels": {"ns": "y"}}}
 ROWS = [
     Row(faults.EXCEPT_IGNORED, on_a(ingress=[{"from": [BLOCK]}]), "y/a", "x/a"),
     Row(faults.NAME_WITHOUT_PROTOCOL, on_a(ingress=[{"ports": [{"port": "serve-81-udp"}]}]), "y/a", "x/a", T81),
-    Row(faults.END_PORT_IGNORED, on_a(ingress=[{"ports": [{"port": 80, "endPort": 81}]}]), "y/a", "x/a", T81, healthy=True),
-    Row(faults.BARE_SELECTOR_EVERYWHERE, on_a(ingress=[{"from": [{"podSelector": {"matchLabels": {"pod": "b"}}}]}]), "y/b", "x/a"),
-    Row(
-        faults.EITHER_SELECTOR,
-        on_a(ingress=[{"from": [{"namespaceSelector": {"matchLabels": {"ns": "y"}}, "podSelector": {"matchLabels": {"pod": "b"}}}]}]),
-        "y/c",
-        "x/a",
-    ),
+    Row(faults.END_PORT_IGNORED, on_a(ingress=[{"ports": [RANGE]}]), "y/a", "x/a", T81, healthy=True),
+    Row(faults.BARE_SELECTOR_EVERYWHERE, on_a(ingress=[{"from": [POD_B]}]), "y/b", "x/a"),
+    Row(faults.EITHER_SELECTOR, on_a(ingress=[{"from": [{**POD_B, **NAMESPACE_Y}]}]), "y/c", "x/a"),
     Row(faults.EGRESS_ISOLATES_INGRESS, on_a(policyTypes=["Egress"], egress=[{}]), "y/a", "x/a", healthy=True),
     Row(faults.NO_IPV6, on_a(policyTypes=["Ingress"]), "y/a", "x/a", family="IPv6"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
@@ -120,8 +118,7 @@ def _frozen_table(memory: Memory, planted: Sequence[dict[str, Any]], **changed: 
     return denied(rulesets, T80)
 
 
-BY_LABEL = [{"podSelector": {"matchLabels": {"pod": "b"}}}]
-BY_TEAM = [{"namespaceSelector": {"matchLabels": {"ns": "y"}}}]
+BY_LABEL, BY_TEAM = [POD_B], [NAMESPACE_Y]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from tests.unit.embedded.netpol.nine_pods import LANES, PODS, denied, pods_in, r
 
 CATALOGUE = Path(__file__).parents[4] / "suites" / "catalogue"
 CASES: dict[str, Any] = yaml.safe_load((CATALOGUE / "policy-cases.yaml").read_text())
-EXPECT: dict[str, str] = {row["id"]: row.get("expect", "") for row in yaml.safe_load((CATALOGUE / "policy.yaml").read_text())}
+EXPECT: dict[str, str] = {
+    row["id"]: row.get("expect", "") for row in yaml.safe_load((CATALOGUE / "policy.yaml").read_text())
+}
 PROTOCOL_OF = {"T": "TCP", "U": "UDP", "S": "SCTP"}
 TWO_VARIANTS = {"POL-162a": "n=0", "POL-162b": "n=8"}  # one row of the catalogue, two topologies
 
