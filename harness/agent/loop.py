@@ -23,6 +23,9 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 FOREVER = float("inf")
 
+STALE_TIMERS = 10_000
+"""Timers nobody waits for any more that may lie about: most waits end long before their deadline."""
+
 _Op = tuple[int, int, float]
 Run = Coroutine[Any, Any, Any]
 
@@ -61,6 +64,7 @@ class Loop:
         self._known: set[int] = set()
         self._timers: list[list[Any]] = []
         self._order = itertools.count()
+        self._stale = 0
         self._ready: deque[Callable[[], None]] = deque()
         self._running = True
         self._bell_out, self._bell_in = socket.socketpair()
@@ -142,6 +146,11 @@ class Loop:
         if task.timer is not None:
             task.timer[2] = None
             task.timer = None
+            self._stale += 1
+            if self._stale > STALE_TIMERS and self._stale * 2 > len(self._timers):
+                self._timers[:] = [timer for timer in self._timers if timer[2] is not None]
+                heapq.heapify(self._timers)
+                self._stale = 0
 
     def resume(self, task: Task, value: int = 0) -> None:
         """Let a waiting task go on now."""
@@ -231,6 +240,7 @@ class Loop:
         timers = self._timers
         while timers and timers[0][2] is None:
             heapq.heappop(timers)
+            self._stale -= 1
         return max(0.0, timers[0][0] - time.monotonic()) if timers else -1
 
     def _run_timers(self) -> None:
@@ -241,7 +251,9 @@ class Loop:
             if isinstance(what, Task):
                 what.timer = None
                 self.resume(what)
-            elif what is not None:
+            elif what is None:
+                self._stale -= 1
+            else:
                 what()
 
     def _arm(self, fd: int, events: int) -> None:

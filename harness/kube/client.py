@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,19 +20,13 @@ from harness.kube.access import Access, read_kubeconfig
 from harness.kube.exec_stream import ExecOutcome, ExecStream, collect, open_exec
 from harness.kube.resources import BY_KIND, BY_NAME, Served, from_discovery, split_name
 from harness.kube.transport import REQUEST_TIMEOUT, Reply, Transport
-
-Object = dict[str, Any]
+from harness.kube.waiting import Chosen, Event, Listing, Object, wait_all
 
 MANAGER = "harness"
 """The field manager of everything we apply, create and patch."""
 
 WATCH_SLICE = 240.0
 """Seconds one watch request may last; it is resumed after that. Below the five minutes of common proxies."""
-
-RETRY = 0.2
-"""Seconds before a wait asks again after trouble on the way."""
-
-_PASSING = (errors.Expired, errors.Unreachable, errors.TooManyRequests, errors.ServerProblem)
 
 PAGE = 500
 """Objects per page of a list, as kubectl asks."""
@@ -53,32 +46,6 @@ class Propagation(enum.StrEnum):
     BACKGROUND = "Background"
     FOREGROUND = "Foreground"
     ORPHAN = "Orphan"
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A list and the moment it is true for."""
-
-    items: list[Object]
-    resource_version: str
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of a watch. `kind` is ADDED, MODIFIED or DELETED."""
-
-    kind: str
-    object: Object
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """What a wait looks at."""
-
-    resource: str
-    namespace: str | None
-    labels: str
-    fields: str
 
 
 class Kube:
@@ -295,46 +262,8 @@ class Kube:
 
         An API server that goes away meanwhile is waited for, too.
         """
-        chosen = _Chosen(resource, namespace, labels, fields)
-        deadline = self._clock.now() + timeout
-        objects: dict[tuple[str, str], Object] = {}
-        trouble: errors.KubeError | None = None
-        while True:
-            try:
-                if self._came_true(chosen, condition, objects, deadline):
-                    return list(objects.values())
-                trouble = None
-            except _PASSING as error:
-                trouble = error
-                self._clock.sleep(RETRY)
-            if self._clock.now() >= deadline:
-                break
-        last = next(iter(objects.values()), None)
-        why = f" ({trouble})" if trouble else ""
-        raise errors.WaitTimeout(f"{what or resource}: not as asked after {timeout:g} s{why}", last=last)
-
-    def _came_true(
-        self,
-        chosen: _Chosen,
-        condition: Callable[[Sequence[Object]], bool],
-        objects: dict[tuple[str, str], Object],
-        deadline: float,
-    ) -> bool:
-        """One list and the watch after it; `objects` follows them."""
-        place, labels, fields = chosen.namespace, chosen.labels, chosen.fields
-        listing = self.list(chosen.resource, namespace=place, labels=labels, fields=fields)
-        objects.clear()
-        objects.update({_key(item): item for item in listing.items})
-        if condition(list(objects.values())):
-            return True
-        left, since = deadline - self._clock.now(), listing.resource_version
-        for event in self.watch(
-            chosen.resource, since=since, timeout=left, namespace=place, labels=labels, fields=fields
-        ):
-            _follow(objects, event)
-            if condition(list(objects.values())):
-                return True
-        return False
+        chosen = Chosen(resource, namespace, labels, fields)
+        return wait_all(self, chosen, condition, timeout=timeout, what=what or resource, clock=self._clock)
 
     # -- pods ---------------------------------------------------------------------------------------------------
 
@@ -476,14 +405,3 @@ def _delete_options(grace: int | None, propagation: Propagation | None, *, uid: 
     if uid is not None:
         options["preconditions"] = {"uid": uid}
     return options
-
-
-def _key(obj: Mapping[str, Any]) -> tuple[str, str]:
-    return str(obj["metadata"].get("namespace", "")), str(obj["metadata"]["name"])
-
-
-def _follow(objects: dict[tuple[str, str], Object], event: Event) -> None:
-    if event.kind == "DELETED":
-        objects.pop(_key(event.object), None)
-    else:
-        objects[_key(event.object)] = event.object

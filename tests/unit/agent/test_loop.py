@@ -184,3 +184,19 @@ def test_watchers_hear_of_the_end(loop: Loop) -> None:
     task = loop.spawn(quick(), heard.append)
     assert heard == [task]
     assert task.result == 7
+
+
+def test_timers_nobody_waits_for_do_not_pile_up(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits that end long before their deadline leave nothing that grows."""
+    monkeypatch.setattr("harness.agent.loop.STALE_TIMERS", 50)
+
+    async def many() -> None:
+        for _ in range(500):
+            signal = Signal(loop)
+            loop.call_soon(signal.set)
+            await signal.wait(soon(3600))
+
+    kept = loop.call_at(soon(7200), loop.stop)
+    run(loop, many())
+    assert len(loop._timers) < 200
+    assert kept in loop._timers
