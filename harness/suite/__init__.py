@@ -17,6 +17,7 @@ from harness.oracle.policy import Cell, Lane
 from harness.oracle.services import Via
 from harness.probe.asks import (
     Ask,
+    Crash,
     Dns,
     Hold,
     Hostname,
@@ -40,6 +41,7 @@ from harness.suite.arena import Arena, ArenaPod, WorkerArena
 from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings, slice_findings
 from harness.suite.facts import ClusterFacts
+from harness.suite.faults import planted
 from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_table
 from harness.suite.marks import exclusive, requirement
 from harness.suite.messages import QueryShape
@@ -55,6 +57,7 @@ __all__ = [
     "Cell",
     "Check",
     "ClusterFacts",
+    "Crash",
     "Dial",
     "Difference",
     "Dns",
@@ -98,6 +101,7 @@ __all__ = [
     "judge_policies",
     "name_findings",
     "open_table",
+    "planted",
     "policy",
     "requirement",
     "resolve",

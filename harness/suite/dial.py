@@ -57,9 +57,15 @@ class Dial:
 
 
 def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespace: str = "x") -> Findings:
-    """One look at a Service from several clients. Raises NotApplicable when an address it needs does not exist."""
+    """One look at a Service from several clients. Raises NotApplicable when an address it needs does not exist.
+
+    The layer below comes first: while the slices are not what the pods call for, nothing is dialled, since whoever
+    follows them would be judged for what they say.
+    """
     snapshot = arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io")
     service = snapshot.service(arena.namespace(namespace), name)
+    if wrong := _slices_judged(snapshot, service):
+        return wrong
     several = list(dials)
     deliveries = [expected(snapshot, service, dial, arena) for dial in several]
     asks: dict[str, list[Ask]] = {}
@@ -152,16 +158,21 @@ def arrival(result: Result, *, nobody: bool = False) -> Arrival:
 def slice_findings(arena: Arena, name: str, *, namespace: str = "x") -> Findings:
     """One look at the EndpointSlices of a Service, against its pods."""
     snapshot = arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io")
-    service = snapshot.service(arena.namespace(namespace), name)
+    return _slices_judged(snapshot, snapshot.service(arena.namespace(namespace), name)) or Findings()
+
+
+def _slices_judged(snapshot: Snapshot, service: Mapping[str, Any]) -> Findings | None:
+    """What is wrong with a Service's slices; None when nothing is."""
     found = judge_slices(snapshot, service)
     if not found:
-        return Findings()
+        return None
+    space, name = service["metadata"]["namespace"], service["metadata"]["name"]
     return Findings(
         tuple(found),
         frozenset({Symptom.SLICES_WRONG}),
-        asked=f"the API for EndpointSlices of {arena.namespace(namespace)}/{name}",
+        asked=f"the API for EndpointSlices of {space}/{name}",
         evidence=tuple(_slices_text(snapshot, service)),
-        repeat=f"kubectl -n {arena.namespace(namespace)} get endpointslices -o yaml",
+        repeat=f"kubectl -n {space} get endpointslices -l kubernetes.io/service-name={name} -o yaml",
     )
 
 
@@ -208,7 +219,7 @@ def _symptoms(delivery: Delivery, results: Sequence[Result]) -> set[Symptom]:
 
 def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any]) -> set[Symptom]:
     """What the layers below a Service look like."""
-    found = {Symptom.SLICES_WRONG if judge_slices(snapshot, service) else Symptom.SLICES_RIGHT}
+    found = {Symptom.SLICES_RIGHT}
     selector = (service["spec"].get("selector") or {}).items()
     space = service["metadata"]["namespace"]
     behind = {f"{space}/{pod['metadata']['name']}" for pod in snapshot.pods_in(space) if _selected(pod, selector)}
