@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from harness.embedded.store import errors
+from harness.embedded.store.clone import clone
 from harness.embedded.store.quantity import canonical
 from harness.embedded.store.resources import Resource
 from harness.embedded.store.schema import Field, Type, schema_for
@@ -121,7 +122,7 @@ def _scalar(value: Any, name: str, path: str) -> Any:
         case "intstr":
             right = isinstance(value, int | str) and not isinstance(value, bool)
         case "object":
-            return value
+            return clone(value)
         case _:
             right = isinstance(value, str)
     if not right:

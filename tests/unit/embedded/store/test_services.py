@@ -271,7 +271,7 @@ def test_a_pool_of_addresses_ends() -> None:
 
 
 def test_a_pool_of_ports_ends() -> None:
-    """Likewise."""
+    """All ports are given out once, then the pool says it is full."""
     import random
 
     pool = PortPool(1, 3, random.Random(1))
