@@ -1,0 +1,81 @@
+"""Looks at EndpointSlices that are decided by packets too: what a slice says has to be what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.suite import (
+    Arena,
+    Check,
+    ClusterFacts,
+    Dial,
+    Difference,
+    Family,
+    Findings,
+    Seen,
+    Symptom,
+    Tcp,
+    Verdict,
+    service_findings,
+    slice_findings,
+)
+
+SLICES = "endpointslices.discovery.k8s.io"
+SERVICE_NAME = "kubernetes.io/service-name"
+CLIENTS = ("x/a", "y/b", "z/c")
+"""One client on each of three nodes."""
+
+
+def settle(
+    arena: Arena, check: Check, cluster: ClusterFacts, what: str, *, port: int = 80, family: Family | None = None
+) -> None:
+    """Wait until the slices of `svc` are what its pods call for, each endpoint answers, and the Service delivers."""
+    dials = [Dial(client, port=port, family=family or cluster.families[0]) for client in CLIENTS]
+
+    def look() -> Findings:
+        told = [slice_findings(arena, "svc"), endpoints_answer(arena)]
+        return Findings.joined([*told, service_findings(arena, "svc", dials)])
+
+    check.eventually(what, look, within=check.waits.endpoints_program)
+
+
+def slices(arena: Arena, name: str = "svc") -> list[dict[str, Any]]:
+    """The slices of a Service of namespace x, as the API has them now."""
+    selector = f"{SERVICE_NAME}={name}"
+    return list(arena.kube.list(SLICES, namespace=arena.namespace("x"), labels=selector).items)
+
+
+def endpoints_answer(arena: Arena, name: str = "svc", *, client: str = "y/b") -> Findings:
+    """Every ready endpoint, dialled at the address and port its slice gives, is answered by the pod its slice names."""
+    ready = list(_ready(slices(arena, name)))
+    results = arena.ask(client, *(Tcp(address, port) for address, port, _ in ready))
+    found = [
+        Difference(
+            f"{client} → {address}:{port}",
+            f"answered by {pod}",
+            str(result),
+            "the slice",
+            Verdict.UNKNOWN if result.seen is Seen.UNMEASURED else Verdict.FAIL,
+        )
+        for (address, port, pod), result in zip(ready, results, strict=True)
+        if result.who != pod
+    ]
+    silent = any(result.seen is not Seen.REACHED for result in results)
+    # An endpoint that answers as somebody else is a wrong slice; one that does not answer may be the network's fault.
+    hint = Symptom.POD_ADDRESS_FAILS if silent else Symptom.SLICES_WRONG
+    return Findings(tuple(found), frozenset({hint} if found else ()), asked=f"{client} → every endpoint of {name}")
+
+
+def _ready(found: list[dict[str, Any]]) -> Iterator[tuple[str, int, str]]:
+    """Address, port and pod of each ready endpoint for TCP."""
+    for each in found:
+        for endpoint in each.get("endpoints") or ():
+            for port in each.get("ports") or ():
+                if endpoint["conditions"].get("ready") is not False and port["protocol"] == "TCP":
+                    yield endpoint["addresses"][0], int(port["port"]), _pod(endpoint)
+
+
+def _pod(endpoint: Mapping[str, Any]) -> str:
+    target = endpoint.get("targetRef") or {}
+    return f"{target.get('namespace')}/{target.get('name')}"
