@@ -1,8 +1,8 @@
 """One thread, one epoll: coroutines that wait for sockets and for time.
 
-Not asyncio: a probe is a handful of system calls, and asyncio's transports, futures and contexts cost more than the
-probe itself (measured: about three times as much processor time). A coroutine awaits `Loop.wait` (a socket, with a
-deadline), `Loop.sleep_until`, `Loop.in_thread` or another task; nothing else. Single-threaded but for `in_thread`.
+Not asyncio: a probe is a handful of system calls, and asyncio's futures and contexts double its cost (measured: 60 µs
+of processor time for a TCP probe here, 120 µs for the same through asyncio). A coroutine awaits `Loop.wait` (a socket,
+with a deadline), `Loop.sleep_until`, `Loop.in_thread` or a `Signal`; nothing else. Single-threaded but for `in_thread`.
 """
 
 from __future__ import annotations
