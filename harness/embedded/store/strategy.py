@@ -42,6 +42,8 @@ class Strategy:
     """Rules for the object by itself; also after an update."""
     validate_update: Callable[[Object, Object, Faults], None] = _no_update_faults
     """Rules for the change: (new, old)."""
+    validate_status: Callable[[Object, Faults], None] = _no_faults
+    """Rules for what a request to the status subresource leaves."""
     name_rule: Callable[[str], list[str]] = names.subdomain
     unconditional_update: bool = True
     """Whether an update without resourceVersion is taken."""

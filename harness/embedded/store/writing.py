@@ -186,7 +186,7 @@ class Writer:
         identity.keep_system_metadata(new, old)
         if write.subresource:
             new = settle_subresource(resource, new, old, write.subresource, self.now())
-            self._validate(resource, new, old, whole=False)
+            self._validate(resource, new, old, part=write.subresource)
             return self._store_change(resource, new, old, None, write)
         claim = self._addresses.update(new, old) if resource.kind == "Service" else None
         if "status" in old:
@@ -213,17 +213,19 @@ class Writer:
         self._storage.put(resource, new, old)
         return self.remove(resource, new) if deletion.is_finished(resource, new) else new
 
-    def _validate(self, resource: Resource, new: Object, old: Object | None, *, whole: bool = True) -> None:
-        """Check metadata and, of a whole object, the rules of its kind. Raises ApiError 422."""
+    def _validate(self, resource: Resource, new: Object, old: Object | None, *, part: str = "") -> None:
+        """Check metadata and the rules of the kind: of the whole object, or of its status. Raises ApiError 422."""
         strategy = strategy_for(resource)
         faults = Faults()
         if old is not None:
             metadata.validate_update(new, old, faults)
         if resource.has("get"):
             metadata.validate(new, faults, name_rule=strategy.name_rule)
-        if whole and old is not None:
+        if part == "status":
+            strategy.validate_status(new, faults)
+        if not part and old is not None:
             strategy.validate_update(new, old, faults)
-        if whole:
+        if not part:
             strategy.validate(new, faults)
         faults.raise_if_any(resource, new["metadata"].get("name", ""))
 

@@ -326,6 +326,8 @@ def _validate_traffic(obj: Object, faults: Faults) -> None:
 def _validate_update(new: Object, old: Object, faults: Faults) -> None:
     if needs_cluster_ip(new) and needs_cluster_ip(old) and not (is_headless(new) and is_headless(old)):
         _validate_kept_addresses(new["spec"], old["spec"], faults)
+        if not is_headless(new) and not is_headless(old):
+            _validate_kept_families(new["spec"], old["spec"], faults)
     after, before = new["spec"], old["spec"]
     balanced = before.get("type") == after.get("type") == "LoadBalancer"
     if balanced and before.get("loadBalancerClass") != after.get("loadBalancerClass"):
@@ -345,9 +347,29 @@ def _validate_kept_addresses(after: Object, before: Object, faults: Faults) -> N
     if len(old) > len(new) == 1 and after.get("ipFamilyPolicy") != "SingleStack":
         problem = "must be set to 'SingleStack' when releasing the secondary clusterIP"
         faults.invalid("spec.ipFamilyPolicy", after.get("ipFamilyPolicy"), problem)
-    families_old, families_new = before.get("ipFamilies") or [], after.get("ipFamilies") or []
-    if families_old and families_new and families_old[0] != families_new[0]:
-        faults.invalid("spec.ipFamilies[0]", families_new[0], "primary ipFamily can not be changed")
+
+
+def _validate_kept_families(after: Object, before: Object, faults: Faults) -> None:
+    old, new = before.get("ipFamilies") or [], after.get("ipFamilies") or []
+    for index, (was, now) in enumerate(zip(old, new, strict=False)):
+        if was != now and (index == 0 or len(old) == len(new)):
+            faults.invalid("spec.ipFamilies[0]", new, "may not change once set")
+    if len(old) > len(new) == 1 and after.get("ipFamilyPolicy") != "SingleStack":
+        problem = "must be set to 'SingleStack' when releasing the secondary ipFamily"
+        faults.invalid("spec.ipFamilyPolicy", after.get("ipFamilyPolicy"), problem)
+
+
+def _validate_status(obj: Object, faults: Faults) -> None:
+    entries = obj["status"]["loadBalancer"].get("ingress") or ()
+    if entries and obj["spec"].get("type") != "LoadBalancer":
+        faults.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")
+    for index, entry in enumerate(entries):
+        path = f"status.loadBalancer.ingress[{index}]"
+        if entry.get("ip") and names.address(entry["ip"]) is None:
+            faults.invalid(f"{path}.ip", entry["ip"], names.IP_MESSAGE)
+        mode = entry.get("ipMode")
+        if mode is not None and mode not in ("Proxy", "VIP"):
+            faults.unsupported(f"{path}.ipMode", mode, ("Proxy", "VIP"))
 
 
 SERVICE = Strategy(
@@ -356,6 +378,7 @@ SERVICE = Strategy(
     prepare_update=_drop_what_the_type_forbids,
     validate=_validate,
     validate_update=_validate_update,
+    validate_status=_validate_status,
     name_rule=names.label,
     create_on_update=True,
     returns_deleted=True,

@@ -101,7 +101,7 @@ def test_a_second_family_is_added_and_given_up() -> None:
     ("patch", "problem"),
     [
         ({"clusterIPs": ["10.96.9.9"], "clusterIP": "10.96.9.9"}, "may not change once set"),
-        ({"ipFamilies": ["IPv6"]}, "may not change once set|expected an IPv6|primary ipFamily"),
+        ({"ipFamilies": ["IPv6"]}, "expected an IPv6 value as indicated by"),
         ({"clusterIP": "None", "clusterIPs": ["None"]}, "may not change once set"),
     ],
 )
@@ -241,6 +241,18 @@ RULES = [
     ({"type": "ExternalName", "externalName": "a_b", "ports": []}, "spec.externalName: Invalid value"),
     ({"type": "ExternalName", "externalName": "a.b", "clusterIP": "10.96.1.1"}, "may not be set for ExternalName"),
     ({"sessionAffinity": "Sticky"}, 'supported values: "ClientIP", "None"'),
+    ({"externalIPs": ["0.0.0.0"]}, "may not be unspecified (0.0.0.0)"),
+    ({"externalIPs": ["169.254.3.4"]}, "may not be in the link-local range"),
+    ({"clusterIP": "10.96.1.1", "clusterIPs": ["10.96.1.1", "10.96.1.2"]}, "no more than one IP for each IP family"),
+    ({"clusterIP": "10.96.1.1", "clusterIPs": ["10.96.1.1", "fd00::1", "fd00::2"]}, "may only hold up to 2 values"),
+    (
+        {
+            "type": "NodePort",
+            "ports": [{"name": "a", "port": 1, "nodePort": 30001}, {"name": "b", "port": 2, "nodePort": 30001}],
+        },
+        "provided port is already allocated",
+    ),
+    ({"type": "LoadBalancer", "loadBalancerClass": "a b"}, "spec.loadBalancerClass: Invalid value"),
 ]
 
 
@@ -248,6 +260,52 @@ RULES = [
 def test_a_service_that_breaks_a_rule_is_refused(spec: Any, problem: str) -> None:
     """One row per rule that the recording does not show."""
     assert any(problem in line for line in problems(a_store(), "services", service(**spec)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "ingress", "problem"),
+    [
+        ({"type": "LoadBalancer"}, [{"ip": "x"}], "must be a valid IP address"),
+        ({"type": "LoadBalancer"}, [{"ip": "1.2.3.4", "ipMode": "Both"}], 'supported values: "Proxy", "VIP"'),
+        ({}, [{"ip": "1.2.3.4"}], "may only be used when `spec.type` is 'LoadBalancer'"),
+    ],
+)
+def test_a_load_balancers_report_follows_rules(spec: Any, ingress: Any, problem: str) -> None:
+    """Addresses, modes, and only for balanced Services."""
+    store = a_store()
+    make(store, "services", service(**spec))
+    status = {"status": {"loadBalancer": {"ingress": ingress}}}
+    with pytest.raises(ApiError, match=problem):
+        store.patch("services", "s", status, namespace="x", subresource="status")
+
+
+def test_a_class_of_load_balancers_is_chosen_once() -> None:
+    """Another implementation cannot take over a live Service."""
+    store = a_store()
+    make(store, "services", service(type="LoadBalancer", loadBalancerClass="a/b"))
+    with pytest.raises(ApiError, match="may not change once set"):
+        change(store, loadBalancerClass="c/d")
+    assert "loadBalancerClass" not in change(store, type="ClusterIP")["spec"]
+
+
+def test_a_headless_service_stays_headless() -> None:
+    """Its families may change, its lack of an address may not."""
+    store = a_store(*DUAL)
+    make(store, "services", service(clusterIP="None", **SELECTED))
+    both = change(store, ipFamilyPolicy="RequireDualStack")
+    assert families_of(both) == ("RequireDualStack", [V4, V6], ["None"])
+    with pytest.raises(ApiError, match="may not change once set"):
+        change(store, clusterIP="10.96.3.3", clusterIPs=["10.96.3.3"])
+
+
+def test_a_changed_node_port_is_taken_and_the_old_one_free() -> None:
+    """And one that is taken is refused."""
+    store = a_store()
+    make(store, "services", service(type="NodePort", ports=[{"port": 80, "nodePort": 30001}]))
+    change(store, ports=[{"port": 80, "nodePort": 30002}])
+    make(store, "services", service("t", type="NodePort", ports=[{"port": 80, "nodePort": 30001}]))
+    with pytest.raises(ApiError, match="already allocated"):
+        change(store, ports=[{"port": 80, "nodePort": 30001}])
 
 
 def test_external_addresses_bring_a_traffic_policy() -> None:

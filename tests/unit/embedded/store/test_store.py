@@ -363,6 +363,32 @@ def test_endpoints_follow_their_own_rules() -> None:
     assert any(line.startswith("subsets[1]: Required value") for line in found)
 
 
+def test_a_replica_set_follows_the_rules_of_its_template() -> None:
+    """One replica unless said otherwise, pods that always restart, and a selector that finds them."""
+    obj = deployment("r")
+    made = make(a_store(), "replicasets.apps", obj)
+    assert (made["spec"]["replicas"], made["status"]) == (1, {"replicas": 0})
+    obj["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    obj["spec"]["selector"] = {"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["b"]}]}
+    found = problems(a_store(), "replicasets.apps", obj)
+    assert any("restartPolicy: Unsupported value" in line for line in found)
+    assert any("`selector` does not match template `labels`" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "selects"),
+    [("In", ["b"], True), ("In", ["c"], False), ("NotIn", ["c"], True), ("Exists", None, True)],
+)
+def test_a_workloads_selector_may_be_expressions(operator: str, values: Any, selects: bool) -> None:
+    """Every operator is tried on the template's labels."""
+    term = {"key": "a", "operator": operator} | ({"values": values} if values else {})
+    obj = deployment(selector={"matchExpressions": [term]})
+    if selects:
+        make(a_store(), "deployments.apps", obj)
+    else:
+        assert any("does not match" in line for line in problems(a_store(), "deployments.apps", obj))
+
+
 def test_a_nodes_pod_network_is_given_once() -> None:
     """Singular and plural agree, and neither changes."""
     store = a_store()
