@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,10 @@ import pytest
 
 from harness.embedded.kubeproxy.compile import compile_services
 from harness.embedded.kubeproxy.conntrack import clean, udp_front_ends
+from harness.embedded.kubeproxy.health import Health, HealthServers
 from harness.embedded.kubeproxy.model import Snapshot
+from harness.embedded.netns.namespace import run_in
+from harness.embedded.netns.sockets import family_of
 from harness.embedded.nft.door import KernelDoor
 from tests.system.scratch_network import ScratchNetwork, can_make_namespaces
 from tests.unit.embedded.kubeproxy.service_flows import (
@@ -142,6 +146,31 @@ def test_a_udp_client_moves_to_the_new_endpoint(world: World, family: str) -> No
     removed = asyncio.run(clean(world.network.path("n1"), udp_front_ends(snapshot("n1", **moved))))
     assert [flow.dialled for flow in removed] == [(address, 80)]
     assert world.network.dial("a", address, 80, "udp", source_port=5555)[0] == "c"
+
+
+def test_health_ports_answer_on_the_nodes_addresses(world: World) -> None:
+    """A load balancer outside asks each node; ports open, change their answer and close (SVC-182, SVC-184, SVC-185)."""
+
+    def ask(address: str) -> str:
+        sock = run_in(world.network.path("x"), lambda: socket.socket(family_of(address)))
+        with sock:
+            sock.settimeout(2)
+            sock.connect((address, 31000))
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            return sock.recv(4096).decode()
+
+    async def story() -> None:
+        servers = HealthServers(world.network.path("n1"), NODE_ADDRESSES["n1"])
+        await servers.serve({31000: Health("ns", "svc", 2)})
+        for address in NODE_ADDRESSES["n1"]:
+            assert (await asyncio.to_thread(ask, address)).startswith("HTTP/1.1 200 OK")
+        await servers.serve({31000: Health("ns", "svc", 0)})
+        assert (await asyncio.to_thread(ask, NODE_ADDRESSES["n1"][0])).startswith("HTTP/1.1 503")
+        await servers.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.to_thread(ask, NODE_ADDRESSES["n1"][0])
+
+    asyncio.run(story())
 
 
 def test_a_small_change_is_quick(served: World) -> None:

@@ -6,7 +6,7 @@ Service after it, for the person who reads `nft list ruleset`.
 
 from __future__ import annotations
 
-import base64
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -308,8 +308,9 @@ def _endpoint_name(kind: str, port: ServicePort, endpoint: Endpoint) -> str:
     return _named(kind, f"{port.label}__{endpoint.address.replace(':', '.')}/{endpoint.port}")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _named(kind: str, label: str) -> str:
-    digest = base64.b32encode(hashlib.sha256(label.encode()).digest()).decode()[:8]
+    digest = hashlib.sha256(label.encode()).hexdigest()[:8]
     return f"{kind}-{digest}-{label}"[:240]  # a name of nftables has 255 bytes at most
 
 

@@ -8,8 +8,9 @@ make today; entries of other front ends stay (kubernetes#49881). TCP needs none 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.effects.run import run
 from harness.embedded.kubeproxy.faults import STALE_CONNTRACK, Broken
@@ -33,6 +34,8 @@ class Flow:
 def udp_front_ends(snapshot: Snapshot) -> dict[Address, frozenset[Address]]:
     """Of all Services this proxy serves. With services/F25, those of the fault's namespaces are left out."""
     broken = Broken(snapshot.faults, node=snapshot.node)
+    some = tuple(one for one in snapshot.services if any(_is_udp(port) for port in one["spec"].get("ports") or ()))
+    snapshot = replace(snapshot, services=some)  # most Services have no such port, and this runs at every change
     found: dict[Address, frozenset[Address]] = {}
     for family in map(Family.of, snapshot.families):
         nodes = [one for one in snapshot.addresses if (":" in one) == (family is Family.IPV6)]
@@ -45,6 +48,10 @@ def udp_front_ends(snapshot: Snapshot) -> dict[Address, frozenset[Address]]:
             if port.node_port:
                 found.update({(address, port.node_port): serving for address in nodes})
     return found
+
+
+def _is_udp(port: Mapping[str, Any]) -> bool:
+    return port.get("protocol") == "UDP"
 
 
 def stale_flows(listing: str, front_ends: FrontEnds) -> list[Flow]:

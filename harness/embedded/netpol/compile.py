@@ -7,7 +7,6 @@ server's ingress. Pods that would get equal chains share one.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -184,5 +183,5 @@ def _named_egress(draft: _Draft, policy: Policy, peers: Peers, ports: Ports, pla
 
 
 def _named(kind: str, namespace: str, content: str) -> str:
-    digest = base64.b32encode(hashlib.sha256(content.encode()).digest()).decode()[:10]
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
     return f"{kind}-{namespace}/{digest}"

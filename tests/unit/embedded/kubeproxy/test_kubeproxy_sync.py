@@ -1,4 +1,4 @@
-"""The proxy's loop over a fake API and a fake door: rules in force at the start, changes followed, refusals survived."""
+"""The proxy's loop over a fake API and a fake door: rules in force at start, changes followed, refusals survived."""
 
 from __future__ import annotations
 
