@@ -229,9 +229,12 @@ async def liveness_restarts_and_startup_protects(ground: Ground) -> None:
 
 
 async def termination_is_graceful(ground: Ground) -> None:
-    """preStop runs, then SIGTERM, and the pod stays in the API, marked, until its process has ended."""
+    """postStart runs first; at the end preStop, then SIGTERM; the pod stays in the API until its process has ended."""
     script = "trap 'echo term; sleep 0.5; exit 0' TERM; while :; do sleep 0.05; done"
-    hook = {"preStop": {"exec": {"command": ["sh", "-c", "echo stop > /proc/1/fd/1; sleep 0.3"]}}}
+    hook = {
+        "postStart": {"exec": {"command": ["sh", "-c", "echo hello > /proc/1/fd/1"]}},
+        "preStop": {"exec": {"command": ["sh", "-c", "echo stop > /proc/1/fd/1; sleep 0.3"]}},
+    }
     await ground.make("kind", sleeper(command=["sh", "-c", script], lifecycle=hook), terminationGracePeriodSeconds=10)
     await ground.ready("kind")
     began = time.monotonic()
@@ -242,9 +245,9 @@ async def termination_is_graceful(ground: Ground) -> None:
     assert worker is not None
     log = worker.main[0].log
     await ground.gone("kind")
-    assert 0.7 < time.monotonic() - began < 5
+    assert 0.7 < time.monotonic() - began < 9
     assert log is not None
-    assert [line.data for line in log.lines()] == [b"stop\n", b"term\n"]
+    assert [line.data for line in log.lines()] == [b"hello\n", b"stop\n", b"term\n"]
 
 
 async def a_stubborn_pod_is_killed(ground: Ground) -> None:
@@ -255,7 +258,7 @@ async def a_stubborn_pod_is_killed(ground: Ground) -> None:
     began = time.monotonic()
     await ground.api.delete("pods", "mule", namespace=NAMESPACE)
     await ground.gone("mule")
-    assert 1.0 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 1.0
     await ground.api.delete("pods", "ox", namespace=NAMESPACE)
     await asyncio.sleep(0.2)
     assert await ground.pod("ox")
@@ -464,7 +467,7 @@ async def before_during_after(
     ground: Ground, fault: dict[str, Any], holds: Callable[[], Awaitable[bool]], broken: Callable[[], Awaitable[bool]]
 ) -> None:
     """The promise holds, is broken while the fault is planted, and holds again when it is taken away."""
-    assert await holds(), "broken already: the fault would prove nothing"
+    await ground.until(holds, "the promise, before the fault")
     body = {"apiVersion": "faults.harness.dev/v1", "kind": "Fault", "metadata": {"name": "planted"}}
     spec = {"owner": "test", "ttlSeconds": 60, **fault}
     await ground.api.create("faults.faults.harness.dev", {**body, "spec": spec})

@@ -31,6 +31,9 @@ from harness.embedded.kubelet.orphans import WARDS
 LIMIT = 30.0
 """Seconds crun may take for one step; it takes 0.02 on an idle machine."""
 
+EXEC_END = 1.0
+"""Seconds crun may take to notice that the process it waits for was killed, before it is killed too."""
+
 CHUNK = 1 << 18
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -78,6 +81,8 @@ class Crun:
         self._state = home / "crun"
         self._clock = clock
         self._numbers = itertools.count()
+        # Found once: a search for each start would try every directory of PATH.
+        self._program = shutil.which("crun") or "crun"
         self._state.mkdir(parents=True, exist_ok=True)
 
     async def start(self, container_id: str, bundle: Path, config: dict[str, Any]) -> Container:
@@ -155,7 +160,7 @@ class Crun:
 
     def _argv(self, command: list[str], *, log: Path | None = None) -> list[str]:
         noted = ["--log", f"file:{log}"] if log else []
-        return ["crun", "--root", str(self._state), "--cgroup-manager=disabled", *noted, *command]
+        return [self._program, "--root", str(self._state), "--cgroup-manager=disabled", *noted, *command]
 
     def _drain(self, descriptor: int, log: ContainerLog, stream: str) -> asyncio.Future[None]:
         """Feed a pipe into the log until its end."""
@@ -229,9 +234,12 @@ class Execution:
         """End the process; harmless when it has ended. crun, which waits for it, then ends by itself."""
         if self._process.returncode is not None:
             return
-        try:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
             os.kill(int(self._pid_file.read_text()), signal.SIGKILL)
-        except (FileNotFoundError, ProcessLookupError, ValueError):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EXEC_END):
+                    await self._process.wait()
+        if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         await self.wait()

@@ -50,7 +50,6 @@ class Launch:
     environment: Mapping[str, str]
     directory: str
     identity: Identity
-    hostname: str
     root: Path
     sandbox: SandboxPaths
     binds: Sequence[Bind]

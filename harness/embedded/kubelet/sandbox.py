@@ -34,11 +34,11 @@ async def open_sandbox(pod: dict[str, Any], node: NodeSpec, *, hostname: str) ->
     try:
         wanted = sysctls_of(pod)
         if pod["spec"].get("hostNetwork"):
-            await asyncio.to_thread(namespace.make, base, kinds=(Kind.UTS, Kind.IPC), hostname=hostname)
+            await namespace.make_async(base, kinds=(Kind.UTS, Kind.IPC), hostname=hostname)
             paths = SandboxPaths(node.netns, namespace.beside(base, Kind.UTS), namespace.beside(base, Kind.IPC))
             return Sandbox(paths, node.addresses)
         kinds = (Kind.NET, Kind.UTS, Kind.IPC)
-        await asyncio.to_thread(namespace.make, base, kinds=kinds, hostname=hostname, sysctls={**POD_SYSCTLS, **wanted})
+        await namespace.make_async(base, kinds=kinds, hostname=hostname, sysctls={**POD_SYSCTLS, **wanted})
         given = await cni.add(node, sandbox=pod["metadata"]["uid"], netns=base, pod=_names(pod))
     except (namespace.NamespaceError, cni.CniError, OSError) as error:
         await close_sandbox(pod, node)

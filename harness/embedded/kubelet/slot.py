@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.embedded.kubelet import oci, probes, rootfs
 from harness.embedded.kubelet.containers import Container, ContainerError
 from harness.embedded.kubelet.environment import ConfigError, container_variables, expand, expand_all, service_variables
+from harness.embedded.kubelet.hooks import hook_of, run_hook
 from harness.embedded.kubelet.images import Image, find
 from harness.embedded.kubelet.logs import ContainerLog
 from harness.embedded.kubelet.podrun import PodRun
 from harness.embedded.kubelet.policy import Backoff, is_sidecar, restarts
 from harness.embedded.kubelet.probes import Role
-from harness.embedded.kubelet.probing import Answer, Target, ask, http_get
+from harness.embedded.kubelet.probing import Answer, Target, ask
 from harness.embedded.kubelet.security import identity
 from harness.embedded.kubelet.status import ContainerSeen, Running, Terminated, Waiting
 
@@ -29,6 +31,9 @@ CONFIG_RETRY = 1.0
 
 PULL_REPORTED = 0.5
 """Seconds ErrImagePull is shown before it becomes ImagePullBackOff."""
+
+HOOK_LIMIT = 60.0
+"""Seconds a postStart hook may take; a real kubelet waits for ever."""
 
 MESSAGE_LIMIT = 4096
 
@@ -177,7 +182,6 @@ class Slot:
             environment=variables,
             directory=self.spec.get("workingDir") or "/",
             identity=who,
-            hostname=hostname,
             root=root,
             sandbox=sandbox.paths,
             binds=binds,
@@ -206,6 +210,10 @@ class Slot:
         clock = self.run.tools.clock
         started = clock.wall()
         wanted = {role: probes.of_container(self.spec, role) for role in Role}
+        if (hook := hook_of(self.spec, "postStart")) and not await self._hook(
+            hook, container, "PostStart", limit=HOOK_LIMIT
+        ):
+            container.signal(signal.SIGKILL)
         self.seen.started = wanted[Role.STARTUP] is None
         self.seen.ready = self.seen.started and wanted[Role.READINESS] is None
         self._show(Running(started))
@@ -310,44 +318,28 @@ class Slot:
         def left() -> float:
             return began + (self.run.grace if grace is None else grace) - clock.now()
 
-        hook = (self.spec.get("lifecycle") or {}).get("preStop")
-        if hook and left() > 0:
-            await self._within(left, asyncio.ensure_future(self._pre_stop(hook, container)))
+        if (hook := hook_of(self.spec, "preStop")) and left() > 0:
+            hooking = asyncio.ensure_future(self._hook(hook, container, "PreStop", limit=max(left(), 1.0)))
+            await self._within(left, hooking)
+            hooking.cancel()
         container.signal(signal.SIGTERM)
         await self._within(left, container.exited)
         container.signal(signal.SIGKILL)
         await container.exited
 
-    async def _within(self, left: Any, work: asyncio.Future[Any]) -> None:
+    async def _within(self, left: Callable[[], float], work: asyncio.Future[Any]) -> None:
         """Wait for `work`, or until nothing is left of the grace period; a pod's change makes us look again."""
         while not work.done() and (seconds := left()) > 0:
             self.run.touched.clear()
             look_again = asyncio.ensure_future(self.run.touched.wait())
             await asyncio.wait({work, look_again}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             look_again.cancel()
-        if work is not (self.container.exited if self.container else None) and not work.done():
-            work.cancel()
 
-    async def _pre_stop(self, hook: dict[str, Any], container: Container) -> None:
-        crun = self.run.tools.crun
-        if "sleep" in hook:
-            await asyncio.wait({container.exited}, timeout=float(hook["sleep"].get("seconds") or 0))
-        elif "exec" in hook:
-            done = await crun.ask(container, hook["exec"].get("command") or [], timeout=max(self.run.grace, 1.0))
-            if done is None or done.code != 0:
-                self.run.say("FailedPreStopHook", "PreStopHook failed", container=self.name, warning=True)
-        elif "httpGet" in hook:
-            action = hook["httpGet"]
-            try:
-                await http_get(
-                    self.run.tools.node.netns,
-                    action.get("host") or self.run.facts.addresses[0],
-                    probes.port_of(self.spec, action["port"]),
-                    path=probes.path_of(action.get("path") or "/"),
-                    headers={},
-                )
-            except (OSError, ValueError):
-                self.run.say("FailedPreStopHook", "PreStopHook failed", container=self.name, warning=True)
+    async def _hook(self, hook: dict[str, Any], container: Container, name: str, *, limit: float) -> bool:
+        problem = await run_hook(self.run.tools.crun, hook, self._target(container), limit=limit)
+        if problem:
+            self.run.say(f"Failed{name}Hook", problem, container=self.name, warning=True)
+        return not problem
 
     def _show(self, state: Waiting | Running | Terminated) -> None:
         self.seen.state = state

@@ -46,7 +46,7 @@ class PodWorker:
         for slot in self.slots:
             slot.seen.state = Waiting("PodInitializing" if self.init else "ContainerCreating")
         self._keeping: list[asyncio.Task[None]] = []
-        self.update(pod)
+        self._take(pod)
 
     @property
     def slots(self) -> list[Slot]:
@@ -54,9 +54,12 @@ class PodWorker:
         return [*self.init, *self.main]
 
     def update(self, pod: dict[str, Any]) -> None:
-        """The pod's object is now this one (an older one is ignored)."""
-        if _version(pod) < _version(self.run.pod):
+        """The pod's object is now this one; the one known already, or an older one, changes nothing."""
+        if _version(pod) <= _version(self.run.pod):
             return
+        self._take(pod)
+
+    def _take(self, pod: dict[str, Any]) -> None:
         self.run.pod = pod
         if pod["metadata"].get("deletionTimestamp"):
             self._end(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
@@ -168,7 +171,6 @@ class PodWorker:
                     self.run.sandbox = await open_sandbox(self.run.pod, node, hostname=hostname)
                 self._write_files(hostname)
                 await asyncio.to_thread(self._write_volumes)
-                self._dirty.set()
                 return True
             except (SandboxError, HostnameError, MountError) as problem:
                 self.run.say("FailedCreatePodSandBox", str(problem), warning=True)

@@ -7,6 +7,7 @@ that thread inherits it, which spares one `nsenter` each time. Python 3.11 has n
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import ctypes
@@ -67,12 +68,26 @@ def make(
 
     `hostname` needs Kind.UTS among the kinds. Raises NamespaceError, leaving nothing behind.
     """
-    wanted = tuple(dict.fromkeys(kinds))
+    _in_thread(lambda: _make(path, tuple(dict.fromkeys(kinds)), hostname, sysctls or {}))
 
-    def body() -> None:
-        _check(_libc.unshare(_flags(wanted)), f"unshare for {path.name}")
+
+async def make_async(
+    path: Path,
+    *,
+    kinds: Iterable[Kind] = (Kind.NET,),
+    hostname: str = "",
+    sysctls: Mapping[str, str] | None = None,
+) -> None:
+    """As `make`, without holding the event loop."""
+    await _in_thread_async(lambda: _make(path, tuple(dict.fromkeys(kinds)), hostname, sysctls or {}))
+
+
+def _make(path: Path, kinds: tuple[Kind, ...], hostname: str, sysctls: Mapping[str, str]) -> None:
+    """Leave the calling thread in fresh namespaces that are kept at `path`."""
+    try:
+        _check(_libc.unshare(_flags(kinds)), f"unshare for {path.name}")
         own = Path(f"/proc/self/task/{threading.get_native_id()}/ns")
-        for kind in wanted:
+        for kind in kinds:
             target = beside(path, kind)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.touch(exist_ok=False)
@@ -80,12 +95,9 @@ def make(
         if hostname:
             encoded = hostname.encode()
             _check(_libc.sethostname(encoded, len(encoded)), f"sethostname {hostname}")
-        if Kind.NET in wanted:
+        if Kind.NET in kinds:
             _loopback_up()
-            _write_sysctls(sysctls or {})
-
-    try:
-        _in_thread(body)
+            _write_sysctls(sysctls)
     except (OSError, NamespaceError) as error:
         remove(path)
         raise NamespaceError(f"cannot make namespace {path}: {error}") from error
@@ -120,28 +132,12 @@ def run_in(path: Path, function: Callable[[], Result]) -> Result:
 
 async def run_in_async(path: Path, function: Callable[[], Result]) -> Result:
     """As `run_in`, without holding the event loop."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[Result] = loop.create_future()
 
-    def settle(result: Result | None, error: BaseException | None) -> None:
-        if outcome.done():
-            return
-        if error is not None:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(result)  # type: ignore[arg-type]  # None only when Result admits it
+    def body() -> Result:
+        enter(path)
+        return function()
 
-    def body() -> None:
-        try:
-            enter(path)
-            result = function()
-        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
-            loop.call_soon_threadsafe(settle, None, error)
-        else:
-            loop.call_soon_threadsafe(settle, result, None)
-
-    threading.Thread(target=body, name=f"in {path.name}", daemon=True).start()
-    return await outcome
+    return await _in_thread_async(body)
 
 
 def write_sysctls(path: Path, sysctls: Mapping[str, str]) -> None:
@@ -215,3 +211,28 @@ def _in_thread(function: Callable[[], Result]) -> Result:
     if errors:
         raise errors[0]
     return results[0]
+
+
+async def _in_thread_async(function: Callable[[], Result]) -> Result:
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Result] = loop.create_future()
+
+    def settle(result: Result | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)  # type: ignore[arg-type]  # None only when Result admits it
+
+    def body() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
+            loop.call_soon_threadsafe(settle, None, error)
+        else:
+            loop.call_soon_threadsafe(settle, result, None)
+
+    # Without the handshake of threading.Thread.start, which would hold the loop until the thread runs.
+    _thread.start_new_thread(body, ())
+    return await outcome

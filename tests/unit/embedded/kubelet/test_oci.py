@@ -20,7 +20,6 @@ def made(**security: Any) -> dict[str, Any]:
             environment={"A": "1"},
             directory="/",
             identity=identity(pod(), container(securityContext=security)),
-            hostname="h",
             root=Path("/state/root"),
             sandbox=SandboxPaths(Path("/ns/p"), Path("/ns/p.uts"), Path("/ns/p.ipc")),
             binds=[Bind(Path("/state/hosts"), "/etc/hosts", read_only=False)],
