@@ -13,6 +13,7 @@ from harness.model.dns import Question
 from harness.model.judgement import Broken, NotApplicable, Unmeasured
 from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
+from harness.oracle.dns import parse_resolv_conf
 from harness.oracle.policy import Cell, Lane
 from harness.oracle.services import Via
 from harness.probe.asks import (
@@ -101,6 +102,7 @@ __all__ = [
     "judge_policies",
     "name_findings",
     "open_table",
+    "parse_resolv_conf",
     "planted",
     "policy",
     "requirement",

@@ -18,7 +18,6 @@ from harness.suite import (
     Tcp,
     Verdict,
     service_findings,
-    slice_findings,
 )
 
 SLICES = "endpointslices.discovery.k8s.io"
@@ -34,8 +33,7 @@ def settle(
     dials = [Dial(client, port=port, family=family or cluster.families[0]) for client in CLIENTS]
 
     def look() -> Findings:
-        told = [slice_findings(arena, "svc"), endpoints_answer(arena)]
-        return Findings.joined([*told, service_findings(arena, "svc", dials)])
+        return Findings.joined([service_findings(arena, "svc", dials), endpoints_answer(arena)])
 
     check.eventually(what, look, within=check.waits.endpoints_program)
 

@@ -1,0 +1,123 @@
+"""What outlives a connection: datagram flows whose backend goes, affinity that expires, node ports that are given up.
+
+Source: Service v1 (core); catalogue groups 1.2.5 (affinity), 1.2.8 (NodePort) and 1.2.9 (UDP and connection tracking).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.suite import (
+    Arena,
+    ArenaPod,
+    Check,
+    ClusterFacts,
+    Dial,
+    Difference,
+    Findings,
+    PodShape,
+    Seen,
+    Symptom,
+    Tcp,
+    Udp,
+    Verdict,
+    Via,
+    requirement,
+    service,
+    service_findings,
+)
+
+HTTP = {"name": "http", "port": 80, "targetPort": 80}
+DATAGRAM = {"name": "udp", "port": 80, "protocol": "UDP", "targetPort": 80}
+FLOW_PORT = 20053
+"""Source port of the client's one flow: in the pod's own network, so nobody else's."""
+
+AFFINITY_SECONDS = 3
+IDLE_SECONDS = AFFINITY_SECONDS + 2.0
+"""Nobody dials for this long: the time-out and two seconds for a proxy that counts coarsely."""
+ROUNDS = 2
+"""Nine clients keep three backends by chance with 3^-9; twice in a row with 3^-18."""
+
+
+@pytest.mark.parametrize(
+    "via",
+    [
+        pytest.param(Via.CLUSTER_IP, id="clusterip", marks=requirement("SVC-201")),
+        pytest.param(Via.NODE_PORT, id="nodeport", marks=requirement("SVC-200", needs=("nodes2",))),
+    ],
+)
+def test_datagram_flow_moves(arena: Arena, check: Check, cluster: ClusterFacts, via: Via) -> None:
+    """A datagram flow from one source port moves to the new backend when the old one is deleted."""
+    old, new = (PodShape(labels={"app": "flow"}, ports=(80,), node=arena.pods[ref].node) for ref in ("x/a", "x/b"))
+    arena.start({"x/d": old})
+    (made,) = arena.apply(service("svc", {"type": "NodePort", "selector": {"app": "flow"}, "ports": [DATAGRAM]}))
+    host, port = str(made["spec"]["clusterIP"]), 80
+    if via is Via.NODE_PORT:
+        host = cluster.node_address(arena.pods["x/c"].node, cluster.families[0])
+        port = int(made["spec"]["ports"][0]["nodePort"])
+    within = check.waits.service_program
+    first = arena.pods["x/d"]
+    check.eventually("flow reaches the old pod", lambda: flow(arena, host, port, to=first), within=within)
+    arena.start({"x/e": new})
+    arena.delete("pods", "d", grace=0)
+    second = arena.pods["x/e"]
+    check.eventually("flow reaches the new pod", lambda: flow(arena, host, port, to=second), within=within)
+
+
+def flow(arena: Arena, host: str, port: int, *, to: ArenaPod, client: str = "y/b") -> Findings:
+    """One datagram of the flow, which `to` has to answer."""
+    (result,) = arena.ask(client, Udp(host, port, source_port=FLOW_PORT))
+    if result.who == to.full:
+        return Findings()
+    verdict = Verdict.UNKNOWN if result.seen is Seen.UNMEASURED else Verdict.FAIL
+    (direct,) = arena.ask(client, Udp(to.address(), 80))
+    below = Symptom.POD_ADDRESS_WORKS if direct.seen is Seen.REACHED else Symptom.POD_ADDRESS_FAILS
+    what = f"{client}:{FLOW_PORT} → {host}:{port}/UDP"
+    different = Difference(what, f"answered by {to.full}", str(result), "one backend is left", verdict)
+    return Findings((different,), frozenset({Symptom.SERVICE_ADDRESS_FAILS, below}), asked=what)
+
+
+@requirement("SVC-076")
+def test_affinity_expires(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """Affinity ends when a client has not dialled for timeoutSeconds: some of nine then change their backend."""
+    expiry = {
+        "sessionAffinity": "ClientIP",
+        "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": AFFINITY_SECONDS}},
+    }
+    (made,) = arena.apply(service("svc", {"selector": {"app": "agent"}, "ports": [HTTP], **expiry}))
+    dials = [Dial(client, family=cluster.families[0]) for client in arena.table]
+    check.eventually("sticky", lambda: service_findings(arena, "svc", dials), within=check.waits.service_program)
+    asks = {client: [Tcp(str(made["spec"]["clusterIP"]), 80)] for client in arena.table}
+    chosen = [{client: told[0].who for client, told in arena.ask_all(asks).items()}]
+    for _ in range(ROUNDS):
+        check.always("nobody dials", Findings, for_=IDLE_SECONDS)
+        chosen.append({client: told[0].who for client, told in arena.ask_all(asks).items()})
+        if chosen[-1] != chosen[-2]:
+            return
+    kept = Difference("backends of nine clients", "another for some", "all the same", f"{AFFINITY_SECONDS} s idle")
+    symptoms = frozenset({Symptom.MISSING_BACKEND, Symptom.SLICES_RIGHT})
+    check.now(Findings((kept,), symptoms, evidence=tuple(map(str, chosen))))
+
+
+@requirement("SVC-171")
+def test_node_port_of_a_deleted_service(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """After a NodePort Service is deleted none of its backends answers at its number, on any node."""
+    family = cluster.families[0]
+    (made,) = arena.apply(service("svc", {"type": "NodePort", "selector": {"app": "agent"}, "ports": [HTTP]}))
+    number = int(made["spec"]["ports"][0]["nodePort"])
+    dials = [Dial("y/b", via=Via.NODE_PORT, entry=node, family=family) for node in cluster.node_names]
+    check.eventually("open", lambda: service_findings(arena, "svc", dials), within=check.waits.service_program)
+    arena.delete("services", "svc")
+    ours = {arena.pods[ref].full for ref in ("x/a", "x/b", "x/c")}
+
+    def look() -> Findings:
+        told = arena.ask("y/b", *(Tcp(cluster.node_address(node, family), number) for node in cluster.node_names))
+        # Somebody else's Service may have been given the number meanwhile: only our own backends must be silent.
+        found = [
+            Difference(f"y/b → {node}:{number}", "none of its backends", str(result), "Service deleted")
+            for node, result in zip(cluster.node_names, told, strict=True)
+            if result.who in ours
+        ]
+        return Findings(tuple(found), frozenset({Symptom.WRONG_BACKEND} if found else ()))
+
+    check.eventually("closed", look, within=check.waits.service_program)
