@@ -42,6 +42,10 @@ class Waits:
     )
     dns_timeout: float = wait(2.0, "one lookup at a server; CoreDNS itself gives its upstream 2 s")
     spacing: float = wait(0.1, "between two looks: short against every budget, long against one round trip (1.5 ms)")
+    refusal_spacing: float = wait(
+        2.0,
+        "between two looks at a refusal: kernels send one ICMP error a second to one destination after a burst of 6",
+    )
     streak: int = count(
         3, "good looks in a row before a state counts as reached: one replica out of two lies half the time"
     )

@@ -2,6 +2,9 @@
 
 A look returns `Findings`: every difference between what was expected and what was seen, with the symptoms that hint at
 a layer. No difference is good. Whoever looks decides nothing else: streaks, windows, texts and verdicts are made here.
+
+A look that the API server fails (it restarts exactly when it matters: during upgrades) could not tell: it is UNKNOWN,
+and the next look asks again while the window lasts.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import TypeVar
 
 from harness.effects.clock import Clock
 from harness.expect import Failure, NotConvergedError, NotHeldError, Symptom, converge, hold, render, trail_text
+from harness.kube.errors import KubeError
 from harness.model.difference import Difference, verdict_of
 from harness.model.judgement import Broken, Unmeasured
 from harness.model.outcome import Verdict
@@ -53,36 +57,79 @@ class Findings:
         )
 
 
+class LastChange:
+    """When the test last changed something in the cluster: what settles is timed from there, not from the first look."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._at: float | None = None
+
+    def note(self) -> None:
+        """Something was changed just now."""
+        self._at = self._clock.now()
+
+    def age(self) -> float:
+        """Seconds since then; 0 when nothing was changed."""
+        return 0.0 if self._at is None else self._clock.now() - self._at
+
+
+def careful(look: Callable[[], Findings]) -> Callable[[], Findings]:
+    """The same look, UNKNOWN where it could not be made because the API server did not answer."""
+
+    def looked() -> Findings:
+        try:
+            return look()
+        except (KubeError, Unmeasured) as trouble:
+            lost = Difference("a look", "made", f"not made: {trouble}", verdict=Verdict.UNKNOWN)
+            return Findings((lost,), frozenset({Symptom.UNMEASURED}))
+
+    return looked
+
+
 class Check:
     """Judges the promise of one test. Raises `Broken` or `Unmeasured` with the whole story."""
 
-    def __init__(self, *, promise: str, ids: Iterable[str], clock: Clock, waits: Waits) -> None:
+    def __init__(
+        self, *, promise: str, ids: Iterable[str], clock: Clock, waits: Waits, change: LastChange | None = None
+    ) -> None:
         self.waits = waits
         self.settled: dict[str, float] = {}
         self.done = False
+        """Whether the promise itself was judged; a positive control alone decides nothing."""
+        self.change = change or LastChange(clock)
         self._promise = promise
         self._ids = tuple(ids)
         self._clock = clock
 
-    def eventually(self, what: str, look: Callable[[], Findings], *, within: float) -> Findings:
-        """Look until the streak is full; its time is a result of the run. `what` names it in reports."""
+    def eventually(
+        self, what: str, look: Callable[[], Findings], *, within: float, spacing: float | None = None
+    ) -> Findings:
+        """Look until the streak is full. How long that took since the last change is a result, reported as `what`.
+
+        `spacing` is given where looks themselves cost something that is limited, such as ICMP errors.
+        """
         self.done = True
-        waits = self.waits
+        return self._converge(what, look, within=within, spacing=spacing)
+
+    def _converge(
+        self, what: str, look: Callable[[], Findings], *, within: float, spacing: float | None = None
+    ) -> Findings:
+        waits, age = self.waits, self.change.age()
         try:
             reached = converge(
-                look,
+                careful(look),
                 lambda found: found.verdict,
                 clock=self._clock,
                 within=within,
                 streak=waits.streak,
-                spacing=waits.spacing,
+                spacing=spacing or waits.spacing,
                 what=what,
             )
         except NotConvergedError as error:
             found = error.seen if isinstance(error.seen, Findings) else Findings()
             story = f"{what}: not so within {within:g} s, {error.looks} looks"
             self._fail(found, error.verdict, (story, trail_text(error.trail, last=4)))
-        self.settled[what] = round(reached.elapsed, 3)
+        self.settled[what] = round(age + reached.elapsed, 3)
         return reached.seen
 
     def control(self, look: Callable[[], tuple[Findings, T]]) -> T:
@@ -98,7 +145,7 @@ class Check:
             return found
 
         try:
-            self.eventually("positive control open", findings, within=self.waits.policy_live)
+            self._converge("positive control open", findings, within=self.waits.policy_live)
         except Broken as error:
             raise Unmeasured(str(error).replace("FAIL:", "UNKNOWN: its positive control failed:", 1)) from error
         return last[0]
@@ -107,7 +154,14 @@ class Check:
         """Every look of a whole window has to be good."""
         self.done = True
         try:
-            hold(look, lambda found: found.verdict, clock=self._clock, for_=for_, spacing=self.waits.spacing, what=what)
+            hold(
+                careful(look),
+                lambda found: found.verdict,
+                clock=self._clock,
+                for_=for_,
+                spacing=self.waits.spacing,
+                what=what,
+            )
         except NotHeldError as error:
             worst = max(error.bad, key=lambda each: each.verdict)
             story = f"{what}: did not stay so for {for_:g} s"

@@ -35,6 +35,8 @@ class ServiceCase:
     ports: Sequence[tuple[int, str]] = ((80, "TCP"),)
     clients: Sequence[str] = EVERYWHERE
     via: Via = Via.CLUSTER_IP
+    refuses: bool = False
+    """Whether it refuses, which is answered by a limited number of ICMP errors: looks at it are paced."""
     needs: Sequence[str] = ()
     family: str = ""
 
@@ -113,6 +115,7 @@ CASES = (
         name="clusterip/no-endpoints",
         ids=("SVC-048", "SVC-049"),
         promise="A Service without endpoints refuses, over TCP and UDP.",
+        refuses=True,
         spec={"selector": NOBODY, "ports": [HTTP, DATAGRAM]},
         ports=((80, "TCP"), (80, "UDP")),
     ),
@@ -182,6 +185,7 @@ CASES = (
         name="nodeport/no-endpoints",
         ids=("SVC-170",),
         promise="A NodePort without endpoints refuses, over TCP and UDP.",
+        refuses=True,
         spec={"type": "NodePort", "selector": NOBODY, "ports": [HTTP, DATAGRAM]},
         ports=((80, "TCP"), (80, "UDP")),
         via=Via.NODE_PORT,
@@ -206,6 +210,7 @@ CASES = (
         name="loadbalancer/no-endpoints",
         ids=("SVC-250",),
         promise="A LoadBalancer address without endpoints refuses pods.",
+        refuses=True,
         spec={"type": "LoadBalancer", "selector": NOBODY, "ports": [HTTP]},
         via=Via.LOAD_BALANCER,
         needs=("lb",),

@@ -54,4 +54,5 @@ def test_service(arena: Arena, check: Check, cluster: ClusterFacts, case: Servic
     def look() -> Findings:
         return service_findings(arena, "svc", dials(case, cluster))
 
-    check.eventually("Service delivers", look, within=check.waits.service_program)
+    spacing = check.waits.refusal_spacing if case.refuses else None
+    check.eventually("Service delivers", look, within=check.waits.service_program, spacing=spacing)
