@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import socket
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
 from harness.clusters.provider import Access, ClusterError, Provider
+
+BACKLOG = 128
+"""Workers that may call at the same moment. Beyond it the kernel drops the last step of a handshake, and a caller that
+waits to be spoken to waits for ever; the library's own default is one."""
 
 
 class ClusterOwner:
@@ -28,6 +33,7 @@ class ClusterOwner:
         self._refusal: ClusterError | None = None
         self._key = secrets.token_bytes(32)
         self._listener: Listener | None = None
+        self._closed = threading.Event()
 
     def access(self) -> Access:
         """The cluster, made on the first call. Raises the same ClusterError for everybody when it cannot be had."""
@@ -57,23 +63,25 @@ class ClusterOwner:
     def invitation(self) -> dict[str, Any]:
         """What a worker needs to reach this owner; begins to listen."""
         if self._listener is None:
-            self._listener = Listener(("127.0.0.1", 0), authkey=self._key)
+            self._listener = Listener(("127.0.0.1", 0), authkey=self._key, backlog=BACKLOG)
             threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
         return {"address": list(self._listener.address), "key": self._key.hex()}
 
     def close(self) -> None:
         """Stop listening and destroy the cluster."""
-        if self._listener is not None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self._closed.set()
             with contextlib.suppress(OSError):
-                self._listener.close()
+                # Closing a socket wakes nobody who waits on it; a caller who says nothing does.
+                socket.create_connection(("127.0.0.1", int(listener.address[1])), timeout=1.0).close()
+            listener.close()
         self.provider.destroy()
 
     def _serve(self, listener: Listener) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 line = listener.accept()
-            except OSError:
-                return  # closed
             except Exception:  # noqa: BLE001, S112  # a stranger without the key must not stop the owner
                 continue
             threading.Thread(target=self._answer, args=(line,), daemon=True).start()
