@@ -56,6 +56,9 @@ class Waits:
     arena_ready: float = wait(120.0, "nine pods and their agents on a machine of two cores with other work")
     agent_attach: float = wait(20.0, "one exec stream: API server, kubelet, runtime, Python start")
     agent_silence: float = wait(10.0, "no heartbeat for this long: the stream is dead; heartbeats come every second")
+    pod_network: float = wait(
+        20.0, "pod Ready to reached from every node; some network agents program routes seconds after the pod is up"
+    )
     dns_program: float = wait(
         30.0, "slice or Service change to DNS answer; one watch event, plus the 30 s of a kubeadm cache"
     )

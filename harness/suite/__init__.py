@@ -20,6 +20,7 @@ from harness.probe.asks import (
     Ask,
     Crash,
     Dns,
+    Good,
     Hold,
     Hostname,
     Http,
@@ -37,7 +38,7 @@ from harness.probe.asks import (
     Udp,
     Until,
 )
-from harness.probe.results import Result
+from harness.probe.results import LoopOutcome, Result
 from harness.suite.arena import Arena, ArenaPod, WorkerArena
 from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings, slice_findings
@@ -64,6 +65,7 @@ __all__ = [
     "Dns",
     "Family",
     "Findings",
+    "Good",
     "Hold",
     "Hostname",
     "Http",
@@ -71,6 +73,7 @@ __all__ = [
     "Interfaces",
     "Kube",
     "Lane",
+    "LoopOutcome",
     "NotApplicable",
     "Payload",
     "PodShape",

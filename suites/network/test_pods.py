@@ -12,6 +12,7 @@ import pytest
 from harness.suite import (
     Arena,
     ArenaPod,
+    Ask,
     Check,
     ClusterFacts,
     Difference,
@@ -67,13 +68,21 @@ def placed(arena: Arena, *, same_node: bool) -> list[tuple[str, str]]:
 @requirement("NET-005", "NET-016")
 def test_tcp_on_one_node(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod reaches every pod of its own node over TCP, itself included."""
-    check.eventually("TCP table", lambda: open_table(arena, lanes=[TCP], family=cluster.families[0])[0], within=20)
+    check.eventually(
+        "TCP table",
+        lambda: open_table(arena, lanes=[TCP], family=cluster.families[0])[0],
+        within=check.waits.pod_network,
+    )
 
 
 @requirement("NET-006", "NET-027", needs=("nodes2",))
 def test_tcp_across_nodes(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod reaches every pod of every other node over TCP."""
-    check.eventually("TCP table", lambda: open_table(arena, lanes=[TCP], family=cluster.families[0])[0], within=20)
+    check.eventually(
+        "TCP table",
+        lambda: open_table(arena, lanes=[TCP], family=cluster.families[0])[0],
+        within=check.waits.pod_network,
+    )
 
 
 @requirement("NET-007", needs=("nodes2",))
@@ -95,7 +104,7 @@ def test_udp(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
         ]
         return Findings(tuple(found), NETWORK if found else frozenset())
 
-    check.eventually("every datagram answered", look, within=20)
+    check.eventually("every datagram answered", look, within=check.waits.pod_network)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -120,7 +129,7 @@ def test_addresses_are_kept(arena: Arena, check: Check, family: Family) -> None:
         wrong = frozenset({Symptom.POD_ADDRESS_FAILS}) if found else frozenset()
         return Findings(tuple(found), wrong, asked=f"every pair of pods over {family}")
 
-    check.eventually(f"addresses kept, {family}", look, within=20)
+    check.eventually(f"addresses kept, {family}", look, within=check.waits.pod_network)
 
 
 @requirement("NET-012")
@@ -139,7 +148,7 @@ def test_source_port_is_kept(arena: Arena, check: Check, cluster: ClusterFacts) 
                 found.append(Difference(f"{source} → {to} source port", str(port), str(result.answer.saw_port), MODEL))
         return Findings(tuple(found), NETWORK if found else frozenset())
 
-    check.eventually("source ports kept", look, within=20)
+    check.eventually("source ports kept", look, within=check.waits.pod_network)
 
 
 @requirement("NET-013", "NET-015")
@@ -155,7 +164,7 @@ def test_udp_answers_come_from_the_address_asked(arena: Arena, check: Check, clu
                 found.append(Difference(f"{cell} source", expected, result.answer.saw_address, MODEL))
         return Findings(tuple(found), NETWORK if found else frozenset())
 
-    check.eventually("UDP answers", look, within=20)
+    check.eventually("UDP answers", look, within=check.waits.pod_network)
 
 
 @requirement("NET-004")
@@ -176,7 +185,7 @@ def test_loopback_is_private(arena: Arena, check: Check, cluster: ClusterFacts) 
                 found.append(Difference(f"{client} → x/b loopback port", "refused", str(result), MODEL, verdict))
         return Findings(tuple(found))
 
-    check.eventually("loopback private", look, within=10)
+    check.eventually("loopback private", look, within=check.waits.pod_network)
 
 
 @requirement("NET-009")
@@ -194,7 +203,7 @@ def test_icmp(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
         ]
         return Findings(tuple(dict.fromkeys(found)), NETWORK if found else frozenset())
 
-    check.eventually("echo replies", look, within=20)
+    check.eventually("echo replies", look, within=check.waits.pod_network)
 
 
 @requirement("NET-002", "NET-051")
@@ -218,7 +227,7 @@ def test_own_addresses(arena: Arena, check: Check) -> None:
                 )
         return Findings(tuple(found))
 
-    check.eventually("interfaces", look, within=10)
+    check.eventually("interfaces", look, within=check.waits.pod_network)
 
 
 @requirement("NET-049")
@@ -239,7 +248,7 @@ def test_hosts_file(arena: Arena, check: Check) -> None:
                 )
         return Findings(tuple(found))
 
-    check.eventually("hosts files", look, within=10)
+    check.eventually("hosts files", look, within=check.waits.pod_network)
 
 
 @requirement("NET-050")
@@ -255,7 +264,7 @@ def test_hostname(arena: Arena, check: Check) -> None:
         ]
         return Findings(tuple(found))
 
-    check.eventually("hostnames", look, within=10)
+    check.eventually("hostnames", look, within=check.waits.pod_network)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -265,13 +274,14 @@ def test_bulk_passes(arena: Arena, check: Check, family: Family) -> None:
     pairs = placed(arena, same_node=True)[:1] + placed(arena, same_node=False)[:2]
 
     def look() -> Findings:
-        asks = [(a, b, Payload(arena.pods[b].address(family), 80, 10 * 2**20, timeout=15.0)) for a, b in pairs]
-        found = [
-            difference for a, b, ask in asks for difference in unreached(f"{a} ⇄ {b} 10 MiB", arena.ask(a, ask)[0])
-        ]
+        asks: dict[str, list[Ask]] = {}
+        for a, b in pairs:
+            asks.setdefault(a, []).append(Payload(arena.pods[b].address(family), 80, 10 * 2**20, timeout=15.0))
+        told = {a: iter(results) for a, results in arena.ask_all(asks).items()}
+        found = [difference for a, b in pairs for difference in unreached(f"{a} ⇄ {b} 10 MiB", next(told[a]))]
         return Findings(tuple(found), NETWORK if found else frozenset())
 
-    check.eventually(f"bulk transfer, {family}", look, within=30)
+    check.eventually(f"bulk transfer, {family}", look, within=check.waits.pod_network)
 
 
 @requirement("NET-039", needs=("nodes2",))
@@ -289,7 +299,7 @@ def test_large_datagrams(arena: Arena, check: Check, cluster: ClusterFacts) -> N
         ]
         return Findings(tuple(found), NETWORK if found else frozenset())
 
-    check.eventually("large datagrams", look, within=20)
+    check.eventually("large datagrams", look, within=check.waits.pod_network)
 
 
 @requirement("NET-054", "NET-055", needs=("dual", "nodes2"))
@@ -298,7 +308,7 @@ def test_both_families(arena: Arena, check: Check) -> None:
     check.eventually(
         "both families open",
         lambda: Findings.joined(open_table(arena, lanes=[TCP, UDP], family=family)[0] for family in Family),
-        within=20,
+        within=check.waits.pod_network,
     )
 
 
@@ -315,7 +325,7 @@ def test_closed_port_is_refused(arena: Arena, check: Check, cluster: ClusterFact
                 found.append(Difference(f"{a} → {b}:4999", "refused", str(result), MODEL, verdict))
         return Findings(tuple(found), NETWORK if found else frozenset())
 
-    check.eventually("closed port", look, within=10)
+    check.eventually("closed port", look, within=check.waits.pod_network)
 
 
 @requirement("NET-044", "NET-045")
@@ -323,7 +333,9 @@ def test_terminating_pod_keeps_its_network(arena: Arena, check: Check, cluster: 
     """A pod that is being deleted is reached, and reaches others, until its grace period ends."""
     arena.start({"x/d": PodShape(labels={"pod": "d"}, node=arena.pods["y/b"].node, linger=6)})
     address, name = arena.pods["x/d"].address(cluster.families[0]), arena.pods["x/d"].full
-    check.eventually("the pod answers first", lambda: _answers(arena, address, name, alive=True), within=20)
+    check.eventually(
+        "the pod answers first", lambda: _answers(arena, address, name, alive=True), within=check.waits.pod_network
+    )
     arena.delete("pods", "d", grace=7)
 
     def look() -> Findings:
@@ -340,9 +352,13 @@ def test_removed_pod_does_not_answer(arena: Arena, check: Check, cluster: Cluste
     """After a pod is gone nobody answers in its name at its address."""
     arena.start({"x/d": PodShape(labels={"pod": "d"}, node=arena.pods["y/b"].node)})
     address, name = arena.pods["x/d"].address(cluster.families[0]), arena.pods["x/d"].full
-    check.eventually("the pod answers first", lambda: _answers(arena, address, name, alive=True), within=20)
+    check.eventually(
+        "the pod answers first", lambda: _answers(arena, address, name, alive=True), within=check.waits.pod_network
+    )
     arena.delete("pods", "d", grace=0)
-    check.eventually("the pod's address is dead", lambda: _answers(arena, address, name, alive=False), within=30)
+    check.eventually(
+        "the pod's address is dead", lambda: _answers(arena, address, name, alive=False), within=check.waits.pod_network
+    )
 
 
 def _answers(arena: Arena, address: str, name: str, *, alive: bool) -> Findings:

@@ -1,0 +1,66 @@
+"""The pod network over a window: what is reached once has to be reached all the time.
+
+Source: the Kubernetes network model. Faults that come and go (a stale neighbour, a flapping route) pass a single look.
+"""
+
+from __future__ import annotations
+
+from harness.suite import (
+    Arena,
+    Check,
+    ClusterFacts,
+    Difference,
+    Family,
+    Findings,
+    Good,
+    Hold,
+    LoopOutcome,
+    Symptom,
+    Tcp,
+    Verdict,
+    requirement,
+)
+
+WINDOW = 5.0
+"""Seconds without one bad look: longer than neighbour entries and routes take to be found wrong and repaired."""
+SPACING = 0.5
+WINDOWS = 2
+"""A machine that was overloaded once gets a second window; a path that flaps fails both."""
+
+
+@requirement("NET-006", "NET-027", needs=("nodes2",))
+def test_paths_stay_open(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """Pods reach pods of other nodes all the time: in a whole window no connection fails."""
+    found = Findings()
+    for _ in range(WINDOWS):
+        found = window(arena, cluster.families[0])
+        if found.verdict is Verdict.PASS:
+            break
+    check.now(found)
+
+
+def window(arena: Arena, family: Family) -> Findings:
+    """Every pod dials every pod of another node for the whole window."""
+    pods = {ref: arena.pods[ref] for ref in arena.table}
+    others = {ref: [to for to in pods if pods[to].node != pods[ref].node] for ref in pods}
+    asks = {
+        ref: [
+            Hold(
+                Tcp(pods[to].address(family), 80, timeout=arena.waits.denied_retry_timeout),
+                Good(pods=frozenset({pods[to].full})),
+                for_=WINDOW,
+                spacing=SPACING,
+            )
+            for to in others[ref]
+        ]
+        for ref in pods
+    }
+    found: list[Difference] = []
+    for ref, results in arena.ask_all(asks).items():
+        for to, result in zip(others[ref], results, strict=True):
+            if result.loop is None or result.loop.outcome is not LoopOutcome.GOOD:
+                broken = result.loop is not None and result.loop.outcome is LoopOutcome.BAD
+                seen = f"{result.loop.bad} of {result.loop.looks} failed" if result.loop else str(result)
+                verdict = Verdict.FAIL if broken else Verdict.UNKNOWN
+                found.append(Difference(f"{ref} → {to} for {WINDOW:g} s", "always reached", seen, "NET-006", verdict))
+    return Findings(tuple(found), frozenset({Symptom.POD_ADDRESS_FAILS} if found else ()), asked="pods across nodes")
