@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from harness.plugin import options, outcomes
-from harness.plugin.fixtures import arena, check, cluster, deploy, kube, turn, worker_arena
+from harness.plugin.fixtures import arena, check, cluster, deploy, kube, last_change, turn, worker_arena
 from harness.plugin.hooks import Controller, Recorder
 from harness.plugin.session import HEADERS, PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
-__all__ = ["arena", "check", "cluster", "deploy", "kube", "turn", "worker_arena"]
+__all__ = ["arena", "check", "cluster", "deploy", "kube", "last_change", "turn", "worker_arena"]
 
 MARKS = (
     "requirement(*ids, needs=(), promise=''): the requirements of the catalogue that this test decides",

@@ -16,7 +16,7 @@ from harness.plugin.session import PASSED, SETTLED, WORKER, WorkerSession
 from harness.probe import archive
 from harness.probe.pool import Pool
 from harness.suite.arena import Arena, WorkerArena
-from harness.suite.check import Check
+from harness.suite.check import Check, LastChange
 from harness.suite.facts import ClusterFacts
 from harness.world.manifests import Agent
 
@@ -60,11 +60,19 @@ def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts)
     )
     base = WorkerArena(kube, session.owner, agent, pool=Pool(kube), waits=session.options.waits)
     try:
-        base.create(cluster.node_names)
+        with session.turns.shared():  # not while somebody breaks what it stands on
+            base.create(cluster.node_names)
+        cluster.find_zone(base.search_list())
         yield base
     finally:
         base.remove()
         session.probes.close()
+
+
+@pytest.fixture
+def last_change() -> LastChange:
+    """When the test last changed something in the cluster."""
+    return LastChange(RealClock())
 
 
 @pytest.fixture
@@ -82,12 +90,15 @@ def arena(
     pytestconfig: pytest.Config,
     cluster: ClusterFacts,
     worker_arena: WorkerArena,
+    last_change: LastChange,
     turn: None,  # noqa: ARG001  # held while the test runs
 ) -> Iterator[Arena]:
     """The arena for one test; what the test adds is removed when it ends."""
     for mark in request.node.iter_markers("requirement"):
         cluster.must_have(mark.kwargs.get("needs", ()))
-    leased = Arena(worker_arena, case=request.node.nodeid, log=pytestconfig.stash[WORKER].probes.write)
+    worker_arena.pay_debts()
+    log = pytestconfig.stash[WORKER].probes.write
+    leased = Arena(worker_arena, case=request.node.nodeid, log=log, changed=last_change.note)
     try:
         yield leased
     finally:
@@ -101,11 +112,17 @@ def deploy(arena: Arena) -> Callable[..., list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def check(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Check]:
+def check(request: pytest.FixtureRequest, pytestconfig: pytest.Config, last_change: LastChange) -> Iterator[Check]:
     """Judges the test's promise; a test that asks for it and never judges is an error."""
     item: Any = request.node
     waits = pytestconfig.stash[WORKER].options.waits
-    judge = Check(promise=outcomes.promise_of(item), ids=outcomes.ids_of(item), clock=RealClock(), waits=waits)
+    judge = Check(
+        promise=outcomes.promise_of(item),
+        ids=outcomes.ids_of(item),
+        clock=RealClock(),
+        waits=waits,
+        change=last_change,
+    )
     item.stash[SETTLED] = judge.settled
     yield judge
     if not judge.done and item.stash.get(PASSED, False):

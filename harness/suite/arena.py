@@ -6,6 +6,7 @@ test's name, and what it adds or changes (objects, pods, labels) is taken back w
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.kube.client import Kube
-from harness.kube.errors import KubeError
-from harness.model.judgement import NotApplicable
+from harness.kube.errors import KubeError, NotFound
+from harness.kube.patience import Patience
+from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family, NamespacedName, PodRef
 from harness.model.waits import Waits
+from harness.oracle.dns import parse_resolv_conf
 from harness.oracle.snapshot import Snapshot
-from harness.probe.asks import Ask
+from harness.probe.asks import Ask, ReadFile
 from harness.probe.pool import Pool
 from harness.probe.results import Result
 from harness.world import manifests, topology
@@ -69,6 +72,14 @@ class ArenaPod:
         return cls(ref, metadata["namespace"], metadata["name"], pod["spec"]["nodeName"], several)
 
 
+@dataclass(frozen=True)
+class Debt:
+    """Something a case changed and could not take back."""
+
+    case: str
+    step: Callable[[], object]
+
+
 class WorkerArena:
     """The arena of one worker: made on first use, removed when the worker ends."""
 
@@ -77,69 +88,97 @@ class WorkerArena:
         self.namespaces = {letter: owner.namespace(letter) for letter in topology.NAMESPACES}
         self.pods: dict[str, ArenaPod] = {}
         self.table: tuple[str, ...] = ()
+        self.patience = Patience()
+        self.debts: list[Debt] = []
+        """What tests could not take back when they ended."""
 
     def create(self, nodes: Sequence[str]) -> None:
         """Make namespaces, then the pods side by side; Ready when it returns. Raises KubeError, NotReadyError."""
         marks = self.owner.labels()
         spaces = [manifests.namespace(name, labels={"ns": letter}) for letter, name in self.namespaces.items()]
-        apply_all(self.kube, spaces, marks)
+        self.apply(spaces, marks)
         config = manifests.agent_config(self.agent)
-        apply_all(self.kube, [_in(config, name) for name in self.namespaces.values()], marks)
+        self.apply([_in(config, name) for name in self.namespaces.values()], marks)
         self._await_accounts()
         placed = topology.arena(nodes)
-        pods = [
-            _in(
-                manifests.pod(
-                    place.ref.pod,
-                    PodShape(
-                        labels={"pod": place.ref.pod, "app": "agent"},
-                        named={"web": WEB[place.ref.pod]} if place.ref.pod in WEB else {},
-                        node=place.node,
-                    ),
-                    self.agent,
-                ),
-                self.namespaces[place.ref.namespace],
+        shapes = {
+            str(place.ref): PodShape(
+                labels={"pod": place.ref.pod, "app": "agent"},
+                named={"web": WEB[place.ref.pod]} if place.ref.pod in WEB else {},
+                node=place.node,
             )
             for place in placed
-        ]
-        apply_all(self.kube, pods, marks)
-        names = {str(place.ref): (self.namespaces[place.ref.namespace], place.ref.pod) for place in placed}
-        there = await_ready(self.kube, list(names.values()), waits=self.waits)
-        self.pods = {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
-        self.table = tuple(self.pods)
+        }
+        self.add_pods(shapes)
+        self.table = tuple(shapes)
 
     def add_namespace(self, letter: str) -> None:
         """One more namespace that lives as long as the arena. Raises KubeError."""
         name = self.owner.namespace(letter)
         marks = self.owner.labels()
-        apply_all(self.kube, [manifests.namespace(name, labels={"ns": letter})], marks)
-        apply_all(self.kube, [_in(manifests.agent_config(self.agent), name)], marks)
+        self.apply([manifests.namespace(name, labels={"ns": letter})], marks)
+        self.apply([_in(manifests.agent_config(self.agent), name)], marks)
         self.namespaces[letter] = name
         self._await_accounts()
 
     def add_pods(self, shapes: Mapping[str, PodShape]) -> None:
         """More pods that live as long as the arena; those that start unready are not waited for, but for an address."""
-        refs = {ref: PodRef.parse(ref) for ref in shapes}
-        names = {ref: (self.namespaces[parsed.namespace], parsed.pod) for ref, parsed in refs.items()}
-        made = [_in(manifests.pod(names[ref][1], shape, self.agent), names[ref][0]) for ref, shape in shapes.items()]
-        apply_all(self.kube, made, self.owner.labels())
-        there = await_ready(
-            self.kube, [names[ref] for ref, shape in shapes.items() if not shape.start_unready], waits=self.waits
-        )
+        self.start(shapes, self.owner.labels())
+        self.pods |= self.arrived(shapes)
+
+    def start(self, shapes: Mapping[str, PodShape], marks: dict[str, str]) -> None:
+        """Make pods, whoever's they are. Raises KubeError."""
+        made = [
+            _in(manifests.pod(self.name(ref)[1], shape, self.agent), self.name(ref)[0]) for ref, shape in shapes.items()
+        ]
+        self.apply(made, marks)
+
+    def arrived(self, shapes: Mapping[str, PodShape]) -> dict[str, ArenaPod]:
+        """Wait until these pods are Ready, or, if they start unready, have an address. Raises NotReadyError."""
+        ready = [self.name(ref) for ref, shape in shapes.items() if not shape.start_unready]
+        there = await_ready(self.kube, ready, waits=self.waits)
         for ref, shape in shapes.items():
             if shape.start_unready:
-                there[names[ref]] = await_address(self.kube, *names[ref], waits=self.waits)
-        self.pods |= {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
+                there[self.name(ref)] = await_address(self.kube, *self.name(ref), waits=self.waits)
+        return {ref: ArenaPod.of(ref, there[self.name(ref)]) for ref in shapes}
+
+    def name(self, ref: str) -> tuple[str, str]:
+        """Namespace and name, as the cluster knows them, of a pod written as `x/a`."""
+        parsed = PodRef.parse(ref)
+        return self.namespaces.get(parsed.namespace, parsed.namespace), parsed.pod
+
+    def apply(self, objects: Iterable[Mapping[str, Any]], marks: dict[str, str]) -> list[dict[str, Any]]:
+        """Apply objects with these marks. Raises KubeError."""
+        return apply_all(self.kube, objects, marks, patience=self.patience)
 
     def add_objects(self, objects: Iterable[Mapping[str, Any]], letter: str) -> None:
         """Objects that live as long as the arena. Raises KubeError."""
-        apply_all(self.kube, [_in(each, self.namespaces[letter]) for each in objects], self.owner.labels())
+        self.apply([_in(each, self.namespaces[letter]) for each in objects], self.owner.labels())
+
+    def pay_debts(self) -> None:
+        """Take back what earlier tests could not. Raises Unmeasured: spoilt ground is not asked."""
+        while self.debts:
+            try:
+                self.patience(self.debts[0].step)
+            except KubeError as error:
+                case = self.debts[0].case
+                raise Unmeasured(
+                    f"the arena is not as it was before {case}, and cannot be restored: {error}"
+                ) from error
+            self.debts.pop(0)
+
+    def search_list(self) -> list[str]:
+        """The search domains of an ordinary pod; empty when it could not be asked."""
+        pod = self.pods[self.table[0]]
+        (told,) = self.pool.ask(pod.key, [ReadFile("/etc/resolv.conf")])
+        return list(parse_resolv_conf(told.content.decode(errors="replace")).search)
 
     def remove(self) -> None:
-        """Close the streams and delete the namespaces; the run's end sees them gone. Raises KubeError."""
+        """Close the streams and delete the namespaces. What fails is the run's end's: it removes all that is marked."""
         self.pool.close()
         for name in self.namespaces.values():
-            self.kube.delete("namespaces", name)
+            with contextlib.suppress(KubeError):
+                self.kube.delete("namespaces", name)
 
     def _await_accounts(self) -> None:
         """A pod is refused until its namespace has its default ServiceAccount."""
@@ -156,7 +195,7 @@ class WorkerArena:
 class Arena:
     """The arena as one test uses it. Namespaces are written as letters: `x`; pods as `x/a`."""
 
-    def __init__(self, base: WorkerArena, *, case: str, log: Log) -> None:
+    def __init__(self, base: WorkerArena, *, case: str, log: Log, changed: Callable[[], object] = lambda: None) -> None:
         self.kube, self.waits = base.kube, base.waits
         self.namespaces = dict(base.namespaces)
         self.pods = dict(base.pods)
@@ -165,8 +204,12 @@ class Arena:
         self._base = base
         self._case = case
         self._log = log
+        self._changed = changed
+        """Told after each change: what settles is timed from there."""
         self._undo: list[Callable[[], object]] = []
         self._extra: dict[str, list[str]] = {}
+        self._resources: set[str] = set()
+        self._places: set[str] = set()
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -179,6 +222,8 @@ class Arena:
         named = {self.pods[ref].key: list(each) for ref, each in asks.items()}
         told = self._base.pool.ask_many(named, parallel=parallel)
         results = {ref: told[self.pods[ref].key] for ref in asks}
+        if short := [ref for ref, each in asks.items() if len(results[ref]) != len(each)]:
+            raise Unmeasured(f"{', '.join(short)}: not every ask came back with a result, so none can be told apart")
         self._log(_row(self._case, ref, result) for ref, each in results.items() for result in each)
         return results
 
@@ -187,7 +232,11 @@ class Arena:
     def apply(self, *objects: Mapping[str, Any], namespace: str = "x") -> list[dict[str, Any]]:
         """Apply objects into a namespace of the arena (or the one they name); as stored. Gone when the test ends."""
         placed = [_in(each, self.namespace(each.get("metadata", {}).get("namespace") or namespace)) for each in objects]
-        return apply_all(self.kube, placed, self._base.owner.labels(case=self._case))
+        self._resources |= {self.kube.served_kind(each).name for each in placed}
+        self._places |= {each["metadata"]["namespace"] for each in placed}
+        stored = self._base.apply(placed, self._base.owner.labels(case=self._case))
+        self._changed()
+        return stored
 
     def namespace(self, letter: str) -> str:
         """The real name of a namespace of the arena."""
@@ -196,29 +245,26 @@ class Arena:
     def delete(self, resource: str, name: str, *, namespace: str = "x", grace: int | None = None) -> None:
         """Delete something this test made."""
         self.kube.delete(resource, name, namespace=self.namespace(namespace), grace=grace)
+        self._changed()
 
     def start(self, pods: Mapping[str, PodShape], *, ready: bool = True) -> None:
-        """More pods: `{"x/d": PodShape(...)}`. Ready when it returns, unless told not to wait; gone with the test."""
-        marks = self._base.owner.labels(case=self._case)
-        refs = {ref: PodRef.parse(ref) for ref in pods}
-        apply_all(
-            self.kube,
-            [
-                _in(manifests.pod(refs[ref].pod, shape, self._base.agent), self.namespace(refs[ref].namespace))
-                for ref, shape in pods.items()
-            ],
-            marks,
-        )
-        for ref in refs.values():
-            self._extra.setdefault(self.namespace(ref.namespace), []).append(ref.pod)
+        """More pods: `{"x/d": PodShape(...)}`; gone with the test.
+
+        Ready when it returns, or running if they start unready, unless told not to wait.
+        """
+        for ref in pods:
+            namespace, name = self._base.name(ref)
+            self._extra.setdefault(namespace, []).append(name)
+            self._places.add(namespace)
+        self._resources.add("pods")
+        self._base.start(pods, self._base.owner.labels(case=self._case))
         if ready:
-            self.adopt(*pods)
+            self.pods |= self._base.arrived(pods)
+        self._changed()
 
     def adopt(self, *refs: str) -> None:
         """Wait until pods of these names are Ready and make them askable, whoever made them."""
-        names = {ref: (self.namespace(PodRef.parse(ref).namespace), PodRef.parse(ref).pod) for ref in refs}
-        there = await_ready(self.kube, list(names.values()), waits=self.waits)
-        self.pods |= {ref: ArenaPod.of(ref, there[name]) for ref, name in names.items()}
+        self.pods |= self._base.arrived(dict.fromkeys(refs, PodShape()))
 
     def await_readiness(self, ref: str, *, ready: bool) -> None:
         """Wait until the API says that a pod is Ready, or that it is not. Raises WaitTimeout."""
@@ -244,8 +290,14 @@ class Arena:
     def _relabel(self, resource: str, name: str, labels: Mapping[str, str | None], *, namespace: str | None) -> None:
         before = self.kube.get(resource, name, namespace=namespace)["metadata"].get("labels") or {}
         patch = functools.partial(self.kube.patch, resource, name, namespace=namespace)
-        self._undo.append(lambda: patch({"metadata": {"labels": {key: before.get(key) for key in labels}}}))
+
+        def restore() -> None:
+            with contextlib.suppress(NotFound):  # what is gone has no labels to restore
+                patch({"metadata": {"labels": {key: before.get(key) for key in labels}}})
+
+        self._undo.append(restore)
         patch({"metadata": {"labels": dict(labels)}})
+        self._changed()
 
     # -- looking at the API ---------------------------------------------------------------------------------------
 
@@ -262,25 +314,31 @@ class Arena:
     # -- ending ---------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Take back what this test did. Every step runs; the first trouble is raised at the end."""
-        troubles: list[Exception] = []
-        steps: list[Callable[[], object]] = [
-            *reversed(self._undo),
-            lambda: remove_case(self.kube, self._base.owner, self._case, self.namespaces.values(), waits=self.waits),
-            *(
-                functools.partial(await_gone, self.kube, namespace, names, waits=self.waits)
-                for namespace, names in self._extra.items()
-            ),
-        ]
-        for step in steps:
-            try:
-                step()
-            except KubeError as error:
-                troubles.append(error)
+        """Take back what this test did. Every step runs; the first trouble is raised at the end.
+
+        Whatever could not be done is left to the next lease of the arena, which does not begin before it is done.
+        """
         for namespace, names in self._extra.items():
             self._base.pool.forget(NamespacedName(namespace, name) for name in names)
+        troubles: list[Exception] = []
+        for step in [*reversed(self._undo), self._remove, *self._see_gone()]:
+            try:
+                self._base.patience(step)
+            except KubeError as error:
+                troubles.append(error)
+                self._base.debts.append(Debt(self._case, step))
         if troubles:
             raise troubles[0]
+
+    def _remove(self) -> None:
+        remove_case(self.kube, self._base.owner, self._case, self._places, waits=self.waits, resources=self._resources)
+
+    def _see_gone(self) -> list[Callable[[], None]]:
+        """Waits for the pods of this test: the next one may want their names."""
+        return [
+            functools.partial(await_gone, self.kube, namespace, names, waits=self.waits)
+            for namespace, names in self._extra.items()
+        ]
 
 
 def _in(manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:

@@ -45,8 +45,11 @@ class Findings:
 
     @classmethod
     def joined(cls, many: Iterable[Findings]) -> Findings:
-        """Several looks at once, as one."""
-        each = [one for one in many if one.differences] or [Findings()]
+        """Several looks at once, as one. Raises ValueError for none: nothing looked at is nothing found out."""
+        several = list(many)
+        if not several:
+            raise ValueError("no looks to join: nothing was looked at")
+        each = [one for one in several if one.differences] or [Findings()]
         return cls(
             tuple(difference for one in each for difference in one.differences),
             frozenset(symptom for one in each for symptom in one.symptoms),
@@ -58,7 +61,7 @@ class Findings:
 
 
 class LastChange:
-    """When the test last changed something in the cluster: what settles is timed from there, not from the first look."""
+    """When the test last changed something: what settles is timed from there, not from the first look."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from harness.kube.client import Kube
-from harness.kube.errors import KubeError, WaitTimeout
+from harness.kube.errors import AlreadyExists, KubeError, WaitTimeout
+from harness.kube.patience import Patience
 from harness.model.waits import Waits
 from harness.world.manifests import GRACE
 from harness.world.ownership import Owner, marked
@@ -18,20 +19,40 @@ LANES = 9
 REMOVABLE = ("networkpolicies.networking.k8s.io", "services", "endpointslices.discovery.k8s.io", "pods", "configmaps")
 """What a case may leave in namespaces that outlive it, in the order in which it is removed."""
 
+NO_IMAGE = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+"""Reasons a container waits for that no patience cures: the first of them comes after a pull that failed."""
+
 
 class NotReadyError(Exception):
     """Pods did not become Ready; the text says which, and what the cluster says about them."""
 
 
-def apply_all(kube: Kube, manifests: Iterable[Mapping[str, Any]], labels: dict[str, str]) -> list[dict[str, Any]]:
+def apply_all(
+    kube: Kube, manifests: Iterable[Mapping[str, Any]], labels: dict[str, str], *, patience: Patience | None = None
+) -> list[dict[str, Any]]:
     """Apply marked objects side by side; as stored, in the order given. Raises KubeError."""
+    patient = patience or Patience()
     with ThreadPoolExecutor(LANES) as lanes:
-        return list(lanes.map(lambda manifest: _put(kube, marked(dict(manifest), labels)), list(manifests)))
+        return list(lanes.map(lambda manifest: _put(kube, marked(dict(manifest), labels), patient), list(manifests)))
 
 
-def _put(kube: Kube, manifest: dict[str, Any]) -> dict[str, Any]:
+def _put(kube: Kube, manifest: dict[str, Any], patient: Patience) -> dict[str, Any]:
     # Server-side apply refuses a pod whose port has two names (its list key is number and protocol); creating does not.
-    return kube.create(manifest) if manifest["kind"] == "Pod" else kube.apply(manifest)
+    if manifest["kind"] != "Pod":
+        return patient(lambda: kube.apply(manifest))
+    attempts: list[str] = []
+
+    def create() -> dict[str, Any]:
+        attempts.append(_name(manifest))
+        try:
+            return kube.create(manifest)
+        except AlreadyExists:
+            if len(attempts) == 1:
+                raise
+            # The attempt whose answer was lost had been heard.
+            return kube.get("pods", _name(manifest), namespace=manifest["metadata"].get("namespace"))
+
+    return patient(create)
 
 
 def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) -> dict[tuple[str, str], dict[str, Any]]:
@@ -50,6 +71,18 @@ def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) ->
             raise NotReadyError(_why(kube, namespace, wanted)) from error
         found |= {(namespace, _name(pod)): pod for pod in there if _name(pod) in wanted}
     return found
+
+
+def _all_ready(pods: Sequence[Mapping[str, Any]], wanted: set[str]) -> bool:
+    """Whether they are; raises NotReadyError as soon as an image turns out not to be had."""
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses") or []:
+            waiting = container.get("state", {}).get("waiting") or {}
+            if _name(pod) in wanted and waiting.get("reason") in NO_IMAGE:
+                why = f"{waiting['reason']}: {waiting.get('message', '')}".strip()
+                image = container.get("image")
+                raise NotReadyError(f"image {image} of pod {_name(pod)} cannot be had: {why}; see --agent-image")
+    return wanted <= {_name(pod) for pod in pods if is_ready(pod)}
 
 
 def await_address(kube: Kube, namespace: str, name: str, *, waits: Waits) -> dict[str, Any]:
@@ -76,10 +109,19 @@ def await_gone(kube: Kube, namespace: str, names: Iterable[str], *, waits: Waits
     )
 
 
-def remove_case(kube: Kube, owner: Owner, case: str, namespaces: Iterable[str], *, waits: Waits) -> None:
-    """Remove what a case left in namespaces that stay. Raises KubeError."""
+def remove_case(
+    kube: Kube,
+    owner: Owner,
+    case: str,
+    namespaces: Iterable[str],
+    *,
+    waits: Waits,
+    resources: Iterable[str] = REMOVABLE,
+) -> None:
+    """Remove what a case left of these resources in namespaces that stay. Raises KubeError."""
     selector = ",".join(f"{key}={value}" for key, value in owner.labels(case=case).items())
-    jobs = [(resource, namespace) for namespace in namespaces for resource in REMOVABLE]
+    wanted = list(resources)
+    jobs = [(resource, namespace) for namespace in namespaces for resource in wanted]
     with ThreadPoolExecutor(LANES) as lanes:
         list(lanes.map(lambda job: _remove_marked(kube, job[0], job[1], selector=selector, waits=waits), jobs))
 
