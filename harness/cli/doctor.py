@@ -15,10 +15,11 @@ from typing import Any
 
 import click
 
-from harness.cli import existing, rights
+from harness.cli import existing
 from harness.clusters import embedded
 from harness.effects.run import RunError, run
 from harness.kube.client import Kube
+from harness.world import rights
 
 LIBRARIES = ("kubernetes", "pytest", "pytest-xdist", "dnspython", "aiohttp", "cryptography")
 VERSION_OPTIONS = {"ip": "-V", "nft": "--version", "crun": "--version", "conntrack": "--version"}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from harness.clusters.provider import ClusterError
 from harness.plugin import outcomes
 from harness.plugin.session import RunSession
+from harness.report.record import TestRecord
 
 
 class Recorder:
@@ -16,6 +19,15 @@ class Recorder:
     def __init__(self, run: RunSession) -> None:
         self._run = run
         self._ended = False
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """A cluster that was asked for by name is tried before the first test, and refused with one line."""
+        if not self._run.options.named or session.config.option.collectonly:
+            return
+        try:
+            self._run.owner.access()
+        except ClusterError as refusal:
+            raise pytest.UsageError(str(refusal)) from None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -38,15 +50,28 @@ class Recorder:
         """Our part of the terminal's last lines, and each UNKNOWN in full, as pytest does for failures."""
         if not self._run.tests:
             return
-        unknown = [test for test in self._run.tests if test.verdict == outcomes.UNKNOWN]
-        if unknown:
-            terminalreporter.section("UNKNOWN: could not be measured", yellow=True)
-            for test in unknown:
-                terminalreporter.write_line(f"___ {test.name}")
-                terminalreporter.write_line(test.reason)
+        if (refusal := self._run.owner.refusal) is not None:
+            terminalreporter.section("refused", red=True)
+            terminalreporter.write_line(str(refusal))
+            return
+        _tell_unknown(self._run.tests, terminalreporter)
         terminalreporter.section("promises")
         for line in self._run.summary():
             terminalreporter.write_line(line)
+
+
+def _tell_unknown(tests: Sequence[TestRecord], terminalreporter: Any) -> None:
+    """Each reason once, with the tests it kept from being measured."""
+    reasons: dict[str, list[str]] = {}
+    for test in tests:
+        if test.verdict == outcomes.UNKNOWN:
+            reasons.setdefault(test.reason, []).append(test.name)
+    if reasons:
+        terminalreporter.section("UNKNOWN: could not be measured", yellow=True)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        terminalreporter.write_line(f"___ {names[0]}{more}")
+        terminalreporter.write_line(reason)
 
 
 class Controller:

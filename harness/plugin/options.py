@@ -29,6 +29,8 @@ class RunOptions:
     image: str
     waits: Waits
     report: Path | None
+    named: bool
+    """Whether the user asked for a cluster by an option: then it is tried before the first test."""
 
     def provider(self) -> Provider:
         """The provider these options stand for."""
@@ -69,6 +71,7 @@ def read(config: pytest.Config) -> RunOptions:
         image=get("--agent-image"),
         waits=_waits(get("--wait")),
         report=Path(get("--report")) if get("--report") else None,
+        named=bool(get("--cluster") or kubeconfig or context),
     )
 
 

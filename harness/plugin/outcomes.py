@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from harness.kube.errors import KubeError
 from harness.model.judgement import Broken, Judgement, NotApplicable
+from harness.world.deploy import NotReadyError
 
 ATTRIBUTE = "harness"
 FAIL, UNKNOWN, PASS, SKIP = "FAIL", "UNKNOWN", "PASS", "SKIP"
@@ -31,7 +33,8 @@ def stamp(item: pytest.Item, report: pytest.TestReport, error: BaseException | N
     verdict = _verdict(report, error)
     if verdict is None:
         return
-    if isinstance(error, Judgement):
+    if isinstance(error, (Judgement, KubeError, NotReadyError)):
+        # These say all there is to say; a traceback would bury it.
         report.longrepr = str(error)
     setattr(report, ATTRIBUTE, {"verdict": verdict, "ids": ids_of(item), "promise": promise_of(item)})
 

@@ -26,6 +26,7 @@ from harness.report import junit, summary
 from harness.report.jsonlines import ProbeLog
 from harness.report.record import RunRecord, TestRecord, exit_code
 from harness.world.ownership import Owner, new_run_id
+from harness.world.rights import NotAllowedError, must_be_allowed
 from harness.world.tenancy import Tenancy
 
 SETTLED = pytest.StashKey[dict[str, float]]()
@@ -91,8 +92,10 @@ class RunSession:
         """Say whose run this is on the cluster, after sweeping what killed runs left there."""
         kube = Kube.connect(access.kubeconfig, context=access.context, run=self.run)
         try:
+            if access.kind != "embedded":
+                must_be_allowed(kube)
             self.tenancy = Tenancy.begin(kube, self.run, clock=self.clock, waits=self.options.waits)
-        except KubeError as error:
+        except (KubeError, NotAllowedError) as error:
             raise ClusterError(str(error)) from error
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
 
@@ -127,7 +130,7 @@ class RunSession:
             except KubeError as error:
                 self.left.append(f"left behind, remove with `harness clean`: {error}")
         self.owner.close()
-        if self.tests:
+        if self.tests and self.owner.refusal is None:
             self._write()
 
     def record(self) -> RunRecord:

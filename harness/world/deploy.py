@@ -63,7 +63,7 @@ def await_ready(kube: Kube, pods: Sequence[tuple[str, str]], *, waits: Waits) ->
         try:
             there = kube.wait_all(
                 "pods",
-                lambda seen, wanted=wanted: wanted <= {_name(pod) for pod in seen if is_ready(pod)},  # type: ignore[misc]  # default
+                lambda seen, wanted=wanted: _all_ready(seen, wanted),  # type: ignore[misc]  # default
                 timeout=waits.pod_ready,
                 namespace=namespace,
             )

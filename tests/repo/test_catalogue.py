@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-from harness.cli import catalogue, rights
+from harness.cli import catalogue
+from harness.world import rights
 from harness.cli.catalogues import requirements
 from harness.cli.listing import Case, collect, tests_by_requirement
 from tests.repo.sources import ROOT

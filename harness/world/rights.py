@@ -50,6 +50,20 @@ RIGHTS = (
 )
 
 
+class NotAllowedError(Exception):
+    """Rights are missing; each is named, with the rule that grants it."""
+
+    def __init__(self, lacking: Iterable[tuple[Right, list[str]]]) -> None:
+        told = "; ".join(f"{right.resource} ({', '.join(verbs)}): {right.rule(verbs)}" for right, verbs in lacking)
+        super().__init__(f"these credentials lack rights, see deploy/runner/rbac.yaml: {told}")
+
+
+def must_be_allowed(kube: Kube) -> None:
+    """Raises NotAllowedError when any right is missing, KubeError when the cluster cannot be asked."""
+    if lacking := missing(kube):
+        raise NotAllowedError(lacking)
+
+
 def missing(kube: Kube) -> list[tuple[Right, list[str]]]:
     """Rights these credentials lack, each with the verbs, as the server itself says. Raises KubeError."""
     asked = [(right, verb) for right in RIGHTS for verb in right.verbs]
