@@ -74,7 +74,13 @@ class Batch:
         """The results; what has not come after `timeout` seconds is UNMEASURED and cancelled in the pod."""
         if not self._done.wait(timeout):
             self._session.give_up(self, f"no answer from the agent within {timeout:g} s")
-        return [result for result in self._results if result is not None]
+        late = "its answer came as the time ran out"
+        with self._lock:
+            # One for each ask, also where the session's thread has an answer in its hands and has not put it down yet.
+            return [
+                result if result is not None else unmeasured(ask, self._session.pod, why=late)
+                for ask, result in zip(self.asks, self._results, strict=True)
+            ]
 
     def accept(self, place: int, result: Result) -> None:
         """Take one result (called by the session)."""
