@@ -125,7 +125,7 @@ def test_before_the_cluster_is_known_everything_fails(many: Any) -> None:
     assert dns.message.from_wire(wire).rcode() == dns.rcode.SERVFAIL
 
 
-GOOD = dns.message.make_query(WEB, "A", use_edns=False).to_wire()
+GOOD = dns.message.make_query(WEB, "A", use_edns=False, id=0x1234).to_wire()
 
 
 @pytest.mark.parametrize(
