@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,5 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 def connected(kubeconfig: Path | None, context: str | None) -> Iterator[Kube]:
     """A client of that cluster, closed afterwards. Raises ClusterError, KubeError."""
     access = KubeconfigCluster(path=kubeconfig, context=context).create()
-    version = importlib.metadata.version("kubernetes-network-harness")
-    with contextlib.closing(Kube.connect(access.kubeconfig, context=access.context, version=version)) as kube:
+    with contextlib.closing(Kube.connect(access.kubeconfig, context=access.context)) as kube:
         yield kube

@@ -45,9 +45,9 @@ def test_a_bad_option_is_refused_in_one_line(pytester: pytest.Pytester, args: tu
 @pytest.mark.parametrize(
     ("content", "context", "said"),
     [
-        (None, "c", "No such file or directory"),
-        ("][", "c", "not YAML"),
-        ("a: 1\n", "c", "not a kubeconfig"),
+        (None, "c", "No such file or directory: name a kubeconfig with --kubeconfig FILE"),
+        ("][", "c", "not YAML: while parsing a block node"),
+        ("a: 1\n", "c", "not a kubeconfig: it lists no clusters"),
         ("clusters: []\ncontexts: [{name: staging}]\n", "prod", "no context 'prod'; there are: staging"),
     ],
     ids=["missing", "yaml", "other", "context"],
@@ -55,14 +55,15 @@ def test_a_bad_option_is_refused_in_one_line(pytester: pytest.Pytester, args: tu
 def test_a_kubeconfig_that_leads_nowhere_is_refused(
     pytester: pytest.Pytester, content: str | None, context: str, said: str
 ) -> None:
-    """Exit code 4 and a reason that names the file; tests are UNKNOWN, nothing else happens."""
+    """Exit code 4 and one line that names the file, before the first test and without a report."""
     pytester.makepyfile(NEEDS_A_CLUSTER)
     file = Path(pytester.path, "config.yaml")
     if content is not None:
         file.write_text(content)
     result = pytester.runpytest("--kubeconfig", str(file), "--context", context, "--report", "told")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines([f"*{file}*{said.replace('[', '[[]')}*"])
+    assert [line for line in result.errlines if line] == [f"ERROR: {file}: {said}"]
+    assert not (pytester.path / "told").exists()
 
 
 def test_the_current_context_is_never_used_unasked(pytester: pytest.Pytester) -> None:
@@ -70,7 +71,7 @@ def test_the_current_context_is_never_used_unasked(pytester: pytest.Pytester) ->
     pytester.makepyfile(NEEDS_A_CLUSTER)
     result = pytester.runpytest("--cluster", "kubeconfig", "--report", "told")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines(["*never used unasked*"])
+    result.stderr.fnmatch_lines(["ERROR: *never used unasked"])
 
 
 def test_an_embedded_run_says_what_it_is_not(pytester: pytest.Pytester) -> None:

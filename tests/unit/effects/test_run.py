@@ -1,0 +1,78 @@
+"""Processes: what came out, what went wrong, and that nothing outlives its time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from harness.effects.run import Completed, RunError, run, run_async, start
+
+Runner = Callable[..., Completed]
+
+
+def _waited(work: Awaitable[Completed]) -> Completed:
+    async def wait() -> Completed:
+        return await work
+
+    return asyncio.run(wait())
+
+
+@pytest.fixture(params=["sync", "async"])
+def runner(request: pytest.FixtureRequest) -> Runner:
+    """Both twins keep the same promises."""
+    if request.param == "sync":
+        return run
+    return lambda argv, **options: _waited(run_async(argv, **options))
+
+
+def python(code: str) -> list[str]:
+    """A process that runs this code."""
+    return [sys.executable, "-I", "-S", "-c", code]
+
+
+def test_output_input_and_code_are_values(runner: Runner) -> None:
+    """Standard input goes in; both outputs and the exit code come out."""
+    done = runner(
+        python("import sys; print(sys.stdin.read().upper()); print('no', file=sys.stderr); sys.exit(3)"),
+        stdin=b"abc",
+        check=False,
+    )
+    assert (done.code, done.text, done.err) == (3, "ABC\n", b"no\n")
+
+
+def test_a_bad_end_is_an_error_when_checked(runner: Runner) -> None:
+    """The error has the command, the code, and what the process said."""
+    with pytest.raises(RunError, match=r"exit code 4: it broke") as told:
+        runner(python("import sys; print('it broke', file=sys.stderr); sys.exit(4)"))
+    assert told.value.argv[0] == sys.executable
+
+
+def test_a_program_that_is_not_there_is_said(runner: Runner) -> None:
+    """No traceback of the operating system, but the name and `not found`."""
+    with pytest.raises(RunError, match="no-such-program: not found"):
+        runner(["no-such-program"])
+
+
+def test_a_process_that_overruns_is_ended(runner: Runner) -> None:
+    """It is killed, and the error says how long it was given."""
+    with pytest.raises(RunError, match=r"still running after 0\.3 s"):
+        runner(python("import time; time.sleep(60)"), timeout=0.3)
+
+
+def test_the_environment_is_replaced(runner: Runner) -> None:
+    """A given environment is the whole environment."""
+    done = runner(python("import os; print(sorted(os.environ.keys() - {'LC_CTYPE'}))"), env={"A": "1"})
+    assert done.text == "['A']\n"
+
+
+def test_a_started_process_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`start` returns at once; the caller waits for it."""
+    process: Any = start(python("print(7)"))
+    out, _ = process.communicate(timeout=10)
+    assert (out, process.returncode) == (b"7\n", 0)
+    with pytest.raises(RunError, match="not found"):
+        start(["no-such-program"])
