@@ -17,15 +17,17 @@ from harness.world.deploy import NotReadyError
 
 ATTRIBUTE = "harness"
 FAIL, UNKNOWN, PASS, SKIP = "FAIL", "UNKNOWN", "PASS", "SKIP"
-FIXTURES = frozenset({"cluster", "kube", "arena", "check", "deploy", "turn"})
-"""A test that uses one of these is judged by us."""
+HOME = "harness.plugin"
+"""Where our fixtures are defined. Their names are common words: another project's `cluster` is not ours."""
 
 
 def ours(item: pytest.Item) -> bool:
-    """Whether a test asks something of a cluster through this plugin."""
+    """Whether a test asks something of a cluster through this plugin: by mark, or by one of our fixtures."""
     if item.get_closest_marker("requirement") is not None:
         return True
-    return bool(FIXTURES.intersection(getattr(item, "fixturenames", ())))
+    info = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask where a fixture comes from
+    definitions = getattr(info, "name2fixturedefs", {}).values()
+    return any(found[-1].func.__module__.startswith(HOME) for found in definitions if found)
 
 
 def stamp(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
