@@ -47,7 +47,8 @@ from harness.suite.faults import planted
 from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_table
 from harness.suite.marks import exclusive, requirement
 from harness.suite.messages import QueryShape
-from harness.suite.names import Asked, ask_names, name_findings, resolve, zone_of, zone_snapshot
+from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
+from harness.suite.proof import answered_by, unanswered, uncontrolled
 from harness.world.manifests import PodShape, endpointslice, policy, service
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "Via",
     "WorkerArena",
     "all_pairs",
+    "answered_by",
     "ask_cells",
     "ask_names",
     "compare_sets",
@@ -104,6 +106,7 @@ __all__ = [
     "exclusive",
     "judge_policies",
     "name_findings",
+    "no_answer",
     "open_table",
     "parse_resolv_conf",
     "planted",
@@ -113,6 +116,8 @@ __all__ = [
     "service",
     "service_findings",
     "slice_findings",
+    "unanswered",
+    "uncontrolled",
     "zone_of",
     "zone_snapshot",
 ]

@@ -303,12 +303,14 @@ class Arena:
 
     def snapshot(self, *kinds: str, elsewhere: Iterable[str] = ()) -> Snapshot:
         """What the API says now of the arena's namespaces (and `elsewhere`), of nodes, and of the namespaces."""
-        wanted = kinds or SNAPSHOT_KINDS
         spaces = [*self.namespaces.values(), *elsewhere]
-        jobs: list[tuple[str, str | None]] = [(kind, space) for kind in wanted for space in spaces]
-        jobs += [("nodes", None), ("namespaces", None)]
+        jobs = [(kind, space) for kind in kinds or SNAPSHOT_KINDS for space in spaces]
+        return self.read([*jobs, ("nodes", None), ("namespaces", None)])
+
+    def read(self, jobs: Iterable[tuple[str, str | None]]) -> Snapshot:
+        """What the API says now of these resources, each in its namespace, side by side."""
         with ThreadPoolExecutor(8) as lanes:
-            lists = list(lanes.map(lambda job: self.kube.list(job[0], namespace=job[1]).items, jobs))
+            lists = list(lanes.map(lambda job: self.kube.list(job[0], namespace=job[1]).items, list(jobs)))
         return Snapshot.of(item for items in lists for item in items)
 
     # -- ending ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ so that the text can name the one at fault.
 
 from __future__ import annotations
 
-import itertools
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,15 +15,16 @@ from typing import Any
 from harness.expect import Symptom
 from harness.model.difference import Difference
 from harness.model.judgement import NotApplicable
-from harness.model.outcome import Seen
+from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
 from harness.oracle.endpointslices import judge_slices
 from harness.oracle.services import Arrival, Delivery, Failure, Via, deliver, judge_arrivals, pod_client
 from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Ask, Tcp, Udp
-from harness.probe.results import Result
-from harness.suite.arena import Arena
+from harness.probe.results import Answer, Result
+from harness.suite.arena import Arena, ArenaPod
 from harness.suite.check import Findings
+from harness.suite.proof import answered_by, uncontrolled
 
 ATTEMPTS = 30
 """Fresh connections per client and look. With three backends chosen at random one of them is missed with a probability
@@ -35,11 +36,7 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Dial:
-    """A way to a Service: which of its addresses, which port, from which pod.
-
-    `entry` is the node whose NodePort is dialled; `node_addresses` are found by the caller, since nodes are the
-    cluster's.
-    """
+    """A way to a Service: from which pod, to which address (by NodePort: of the node `entry`) and port of it."""
 
     client: str
     via: Via = Via.CLUSTER_IP
@@ -50,10 +47,30 @@ class Dial:
     attempts: int = ATTEMPTS
     complete: bool = True
     """Whether every backend has to be seen."""
+    answered: bool | None = None
+    """Whether the test is about an answer (True) or about nobody answering (False). Where the API's objects call for
+    the other, the test is not on the ground it was written for: UNKNOWN, not a pass of something else."""
 
     def __str__(self) -> str:
         where = f" at {self.entry}" if self.entry else ""
         return f"{self.client} → {self.via}{where} {self.port}/{self.protocol} {self.family}"
+
+
+class NoAddressError(Exception):
+    """The Service has no address where the API has to give it one; carries the difference."""
+
+    def __init__(self, difference: Difference) -> None:
+        self.difference = difference
+        super().__init__(str(difference))
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What one dial comes to: who may answer, and the asks that find out."""
+
+    dial: Dial
+    delivery: Delivery
+    asks: tuple[Ask, ...]
 
 
 def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespace: str = "x") -> Findings:
@@ -62,35 +79,95 @@ def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespac
     The layer below comes first: while the slices are not what the pods call for, nothing is dialled, since whoever
     follows them would be judged for what they say.
     """
-    snapshot = arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io")
-    service = snapshot.service(arena.namespace(namespace), name)
+    space = arena.namespace(namespace)
+    snapshot = _snapshot(arena, space)
+    service = snapshot.service(space, name)
     if wrong := _slices_judged(snapshot, service):
         return wrong
-    several = list(dials)
-    deliveries = [expected(snapshot, service, dial, arena) for dial in several]
-    asks: dict[str, list[Ask]] = {}
-    for dial, delivery in zip(several, deliveries, strict=True):
-        asks.setdefault(dial.client, []).extend(looks(snapshot, service, dial, delivery, arena))
-    told = {client: iter(results) for client, results in arena.ask_all(asks).items()}
-    found: list[Difference] = []
-    symptoms: set[Symptom] = set()
-    for dial, delivery in zip(several, deliveries, strict=True):
-        count = dial.attempts if delivery.backends else 1
-        results = list(itertools.islice(told[dial.client], count))
-        arrivals = [arrival(result, nobody=not delivery.backends) for result in results]
-        differences = judge_arrivals(delivery, arrivals, complete=dial.complete)
-        found += [replace(each, what=f"{dial}: {each.what}") for each in differences]
-        symptoms |= _symptoms(delivery, results) if differences else set()
+    deliveries = [(dial, expected(snapshot, service, dial, arena)) for dial in dials]
+    if not deliveries:
+        raise ValueError("no dials: nothing would be looked at")
+    if unfit := [found for dial, delivery in deliveries for found in _unfit(dial, delivery)]:
+        return Findings(tuple(unfit), evidence=tuple(_slices_text(snapshot, service)))
+    try:
+        plans = [
+            Attempts(dial, delivery, tuple(looks(snapshot, service, dial, delivery, arena)))
+            for dial, delivery in deliveries
+        ]
+    except NoAddressError as missing:
+        return Findings((missing.difference,))
+    return _judged(arena, snapshot, service, plans)
+
+
+def _snapshot(arena: Arena, space: str) -> Snapshot:
+    """What a Service of this namespace and clients anywhere in the arena are judged by."""
+    own = [("services", space), ("endpointslices.discovery.k8s.io", space), ("nodes", None)]
+    return arena.read([*own, *(("pods", each) for each in arena.namespaces.values())])
+
+
+def _unfit(dial: Dial, delivery: Delivery) -> list[Difference]:
+    """The difference where a dial is about an answer and nobody is to give one, or the other way round."""
+    if dial.answered is None or dial.answered is bool(delivery.backends):
+        return []
+    told = {True: "somebody who may answer", False: "nobody who may answer"}
+    seen = f"{told[bool(delivery.backends)]} by the API's objects"
+    return [Difference(f"{dial}: ground", told[dial.answered], seen, verdict=Verdict.UNKNOWN)]
+
+
+def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans: Sequence[Attempts]) -> Findings:
+    """Make all attempts at once, and judge them."""
+    told, found = _asked(arena, plans)
+    symptoms: set[Symptom] = {Symptom.CONTROL_FAILED} if found else set()
+    bad: list[Dial] = []
+    for plan, results in zip(plans, told, strict=True):
+        arrivals = [arrival(result, nobody=not plan.delivery.backends) for result in results]
+        differences = judge_arrivals(plan.delivery, arrivals, complete=plan.dial.complete)
+        found += [replace(each, what=f"{plan.dial}: {each.what}") for each in differences]
+        if differences:
+            bad.append(plan.dial)
+            symptoms |= _symptoms(plan, results)
     if not found:
         return Findings()
+    if bad:
+        symptoms |= _below(arena, snapshot, service, bad[0])
+    space = service["metadata"]["namespace"]
     return Findings(
         tuple(found),
-        frozenset(symptoms | _below(arena, snapshot, service)),
-        asked="\n".join(map(str, several)),
+        frozenset(symptoms),
+        asked="\n".join(str(plan.dial) for plan in plans),
         rule="\n".join(dict.fromkeys(each.rule for each in found if each.rule)),
         evidence=tuple(_slices_text(snapshot, service)),
-        repeat=f"kubectl -n {arena.namespace(namespace)} get service,endpointslices -o wide",
+        repeat=f"kubectl -n {space} get service,endpointslices -o wide",
     )
+
+
+def _asked(arena: Arena, plans: Sequence[Attempts]) -> tuple[list[list[Result]], list[Difference]]:
+    """The results of each plan, and what was wrong with the positive controls.
+
+    A client that is to get no answer asks a pod for one beside it: where that fails too, its silence proves nothing.
+    """
+    asks: dict[str, list[Ask]] = {}
+    spans: list[slice] = []
+    for plan in plans:
+        mine = asks.setdefault(plan.dial.client, [])
+        spans.append(slice(len(mine), len(mine) + len(plan.asks)))
+        mine += plan.asks
+    controls = {plan.dial.client: _control(arena, plan.dial) for plan in plans if not plan.delivery.backends}
+    for client, (_, ask) in controls.items():
+        asks[client].append(ask)
+    told = arena.ask_all(asks)
+    failed = [
+        difference
+        for client, (pod, _) in controls.items()
+        for difference in uncontrolled(f"{client} → {pod.ref}", told[client][-1], by=pod.full)
+    ]
+    return [told[plan.dial.client][span] for plan, span in zip(plans, spans, strict=True)], failed
+
+
+def _control(arena: Arena, dial: Dial) -> tuple[ArenaPod, Ask]:
+    """A pod that has to answer the client at its own address."""
+    pod = next(arena.pods[ref] for ref in arena.table if ref != dial.client)
+    return pod, Tcp(pod.address(dial.family), 80, timeout=arena.waits.denied_retry_timeout)
 
 
 def expected(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: Arena) -> Delivery:
@@ -128,17 +205,24 @@ def looks(
 
 
 def target(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial) -> tuple[str, int]:
-    """The address and port to dial. Raises NotApplicable when the Service has none of that kind and family."""
+    """The address and port to dial.
+
+    Raises NotApplicable when the Service has none of that kind and family, NoAddressError when the API owes it one.
+    """
     spec = service["spec"]
     if dial.via is Via.NODE_PORT:
-        number = next((_number(each) for each in spec["ports"] if _is(each, dial)), 0)
-        return _of_family(_node_addresses(snapshot, dial.entry), dial), number
+        return _of_family(_node_addresses(snapshot, dial.entry), dial), _node_port(service, dial)
     if dial.via is Via.LOAD_BALANCER:
         status = service.get("status", {}).get("loadBalancer", {}).get("ingress") or []
         return _of_family([each["ip"] for each in status if each.get("ip")], dial), dial.port
     if dial.via is Via.EXTERNAL_IP:
         return _of_family(spec.get("externalIPs") or [], dial), dial.port
-    return _of_family(spec.get("clusterIPs") or [spec["clusterIP"]], dial), dial.port
+    addresses = spec.get("clusterIPs") or [spec["clusterIP"]]
+    if str(dial.family) in (spec.get("ipFamilies") or ()) and dial.family not in map(Family.of, addresses):
+        raise NoAddressError(
+            Difference("spec.clusterIPs", f"one of {dial.family}", ", ".join(addresses), "spec.ipFamilies")
+        )
+    return _of_family(addresses, dial), dial.port
 
 
 def arrival(result: Result, *, nobody: bool = False) -> Arrival:
@@ -147,10 +231,10 @@ def arrival(result: Result, *, nobody: bool = False) -> Arrival:
     Where `nobody` may answer, an answer that does not prove who gave it came from outside the cluster: a packet no
     rule claims leaves by the default route, and what happens to it there is not the cluster's promise.
     """
-    if result.answer is None:
+    answer = result.answer
+    if answer is None or answered_by(result) is None:
         stranger = nobody and result.seen is Seen.REACHED
         return Arrival(Seen.SILENT if stranger else result.seen)
-    answer = result.answer
     port = int(answer.local.rpartition(":")[2] or 0)
     return Arrival(result.seen, answer.local_address, port, answer.who, answer.saw_address)
 
@@ -180,10 +264,18 @@ def _is(port: Mapping[str, Any], dial: Dial) -> bool:
     return bool(port["port"] == dial.port and port.get("protocol", "TCP") == dial.protocol)
 
 
-def _number(port: Mapping[str, Any]) -> int:
-    if not port.get("nodePort"):
-        raise NotApplicable("the Service has no NodePort")
-    return int(port["nodePort"])
+def _node_port(service: Mapping[str, Any], dial: Dial) -> int:
+    spec = service["spec"]
+    port = next((each for each in spec["ports"] if _is(each, dial)), None)
+    if port is None:
+        raise ValueError(f"{dial}: the Service has no such port, and so no NodePort to dial")
+    if port.get("nodePort"):
+        return int(port["nodePort"])
+    if spec.get("type") == "NodePort":
+        raise NoAddressError(
+            Difference(f"nodePort of {dial.port}/{dial.protocol}", "allocated", "none", "type: NodePort")
+        )
+    raise NotApplicable("the Service has no NodePort")
 
 
 def _node_addresses(snapshot: Snapshot, name: str) -> list[str]:
@@ -198,38 +290,44 @@ def _of_family(addresses: Sequence[str], dial: Dial) -> str:
     raise NotApplicable(f"there is no {dial.family} address to dial as {dial.via}")
 
 
-def _symptoms(delivery: Delivery, results: Sequence[Result]) -> set[Symptom]:
-    found: set[Symptom] = set()
-    allowed = {backend.pod for backend in delivery.backends}
-    who = {result.who for result in results if result.who}
+def _symptoms(plan: Attempts, results: Sequence[Result]) -> set[Symptom]:
+    delivery, found = plan.delivery, set[Symptom]()
+    allowed = {(backend.address, backend.port) for backend in delivery.backends}
+    own = {(backend.address, backend.port) for backend in delivery.own_backends}
+    answers = [(_end(result.answer), result.answer) for result in results if result.answer is not None]
+    ends = {end for end, _ in answers}
     if any(result.seen is Seen.UNMEASURED for result in results):
         found.add(Symptom.UNMEASURED)
-    if who - allowed:
+    if ends - allowed:
         found.add(Symptom.WRONG_BACKEND)
-    if allowed - who:
+    if allowed - ends and delivery.affinity is None:
         found.add(Symptom.MISSING_BACKEND)
-    if delivery.backends and any(result.seen in {Seen.SILENT, Seen.REFUSED} for result in results):
+    if any(result.seen in {Seen.SILENT, Seen.REFUSED} for result in results) and not ends - allowed:
         found.add(Symptom.SERVICE_ADDRESS_FAILS)
-    if not delivery.backends and not who:
-        found.add(Symptom.SERVICE_ADDRESS_FAILS)
-    if any(result.answer and not delivery.source.admits(result.answer.saw_address) for result in results):
+    if any(end not in own and not delivery.source.admits(answer.saw_address) for end, answer in answers):
         found.add(Symptom.WRONG_SOURCE)
     return found
 
 
-def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any]) -> set[Symptom]:
-    """What the layers below a Service look like."""
+def _end(answer: Answer) -> tuple[str, int]:
+    return str(ipaddress.ip_address(answer.local_address)), int(answer.local.rpartition(":")[2])
+
+
+def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], dial: Dial) -> set[Symptom]:
+    """What the layers below a Service look like to the client of a dial that went wrong."""
     found = {Symptom.SLICES_RIGHT}
     selector = (service["spec"].get("selector") or {}).items()
     space = service["metadata"]["namespace"]
     behind = {f"{space}/{pod['metadata']['name']}" for pod in snapshot.pods_in(space) if _selected(pod, selector)}
-    pods = {ref: pod for ref, pod in arena.pods.items() if pod.full in behind}
-    client = next(iter(arena.pods))
-    if pods:
-        asks = [Tcp(pod.address(), 80, timeout=arena.waits.denied_retry_timeout) for pod in pods.values()]
-        works = all(result.seen is Seen.REACHED for result in arena.ask(client, *asks))
-        found.add(Symptom.POD_ADDRESS_WORKS if works else Symptom.POD_ADDRESS_FAILS)
-    return found
+    pods = [pod for pod in arena.pods.values() if pod.full in behind]
+    if not pods:
+        return found
+    patience = arena.waits.denied_retry_timeout
+    told = arena.ask(dial.client, *(Tcp(pod.address(dial.family), 80, timeout=patience) for pod in pods))
+    if any(result.seen is Seen.UNMEASURED for result in told):
+        return found
+    works = all(answered_by(result) == pod.full for pod, result in zip(pods, told, strict=True))
+    return found | {Symptom.POD_ADDRESS_WORKS if works else Symptom.POD_ADDRESS_FAILS}
 
 
 def _selected(pod: Mapping[str, Any], selector: Any) -> bool:

@@ -7,25 +7,31 @@ policy agents that decide first packets in user space (design §4.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from harness.expect import Symptom, compare, table_text
+from harness.expect import Comparison, Symptom, compare, table_text
+from harness.model.difference import Difference
 from harness.model.expectation import Want
-from harness.model.outcome import Seen
+from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
 from harness.oracle.policy import Cell, Lane, explain, pod_end, verdict
 from harness.oracle.policy import table as expected_table
 from harness.oracle.snapshot import Snapshot
-from harness.probe.asks import DENIED, Good, Sctp, Tcp, Udp, Until
-from harness.probe.results import Result
+from harness.probe.asks import DENIED, Ask, Good, Sctp, Tcp, Udp, Until
+from harness.probe.results import LoopOutcome, Result
 from harness.suite.arena import Arena
 from harness.suite.check import Check, Findings
+from harness.suite.proof import answered_by
 
 DOUBTFUL = 0.25
 """Share of a table that may differ by silence and still be asked again: beyond that it is no accident."""
 
 PACED = 2
-"""Asks in flight per pod when cells are asked again."""
+"""Cells in flight per pod when they are asked again."""
+
+PACED_SPACING = 0.5
+"""Seconds between two looks at a cell that is asked again."""
 
 TABLE_SPACING = 0.25
 """Seconds between two looks at one cell of a table: 324 cells at four looks a second are a load two cores carry."""
@@ -54,14 +60,22 @@ def ask_cells(
     arena: Arena, cells: Sequence[Cell], *, family: Family, timeout: float, parallel: int = 0
 ) -> dict[Cell, Result]:
     """Ask these cells; one result each."""
+    return _told(
+        arena,
+        cells,
+        lambda cell: flow(arena.pods[cell.destination].address(family), cell.lane, timeout=timeout),
+        parallel=parallel,
+    )
+
+
+def _told(arena: Arena, cells: Iterable[Cell], make: Callable[[Cell], Ask], *, parallel: int = 0) -> dict[Cell, Result]:
+    """What became of an ask for each cell, made in the pod that is its source."""
     by_source: dict[str, list[Cell]] = {}
     for cell in cells:
         by_source.setdefault(cell.source, []).append(cell)
-    asks = {
-        source: [flow(arena.pods[cell.destination].address(family), cell.lane, timeout=timeout) for cell in mine]
-        for source, mine in by_source.items()
-    }
-    told = arena.ask_all(asks, parallel=parallel)
+    told = arena.ask_all(
+        {source: [make(cell) for cell in mine] for source, mine in by_source.items()}, parallel=parallel
+    )
     return {cell: result for source, mine in by_source.items() for cell, result in zip(mine, told[source], strict=True)}
 
 
@@ -73,14 +87,46 @@ def wanted(arena: Arena, snapshot: Snapshot, *, lanes: Sequence[Lane], family: F
 
 
 def seen(arena: Arena, results: Mapping[Cell, Result]) -> dict[Cell, Seen]:
-    """What counts as seen: an answer from anyone but the pod that was asked is no answer of its."""
-    return {cell: _seen(arena.pods[cell.destination].full, result) for cell, result in results.items()}
+    """What counts as seen: an answer from anyone but the pod that was asked is no answer of its.
+
+    A loop that never became steady is what its last look was that stood in the way, whatever its very last look saw.
+    """
+    return {cell: _seen(arena.pods[cell.destination].full, telling(result)) for cell, result in results.items()}
+
+
+def telling(result: Result) -> Result:
+    """The look that a result stands for."""
+    loop, ask = result.loop, result.ask
+    if loop is None or not isinstance(ask, Until) or loop.outcome is LoopOutcome.GOOD:
+        return result
+    if loop.outcome is LoopOutcome.UNKNOWN:
+        return replace(result, seen=Seen.UNMEASURED, answer=None, error=result.error or "its looks could not tell")
+    return next((each.result for each in reversed(loop.trail) if not _good(ask.good, each.result)), result)
+
+
+def _good(good: Good, look: Result) -> bool:
+    if look.seen is Seen.UNMEASURED:
+        return True  # it did not stand in the way of a loop that ended as bad
+    return look.seen in good.seen and (good.pods is None or answered_by(look) in good.pods)
 
 
 def _seen(target: str, result: Result) -> Seen:
-    if result.seen is not Seen.REACHED or result.who == target:
+    if result.seen is not Seen.REACHED or answered_by(result) == target:
         return result.seen
     return Seen.UNMEASURED
+
+
+def impostors(arena: Arena, want: Mapping[Cell, Want], results: Mapping[Cell, Result]) -> dict[Cell, Difference]:
+    """Cells where somebody answered who was not asked: broken where the pod that was asked should have answered."""
+    found: dict[Cell, Difference] = {}
+    for cell, result in results.items():
+        look, target = telling(result), arena.pods[cell.destination].full
+        if look.seen is Seen.REACHED and answered_by(look) != target:
+            verdict = Verdict.FAIL if want[cell] is Want.ALLOW else Verdict.UNKNOWN
+            found[cell] = Difference(
+                f"{cell} answer", f"from {target}", str(look), "answers prove who gave them", verdict
+            )
+    return found
 
 
 def settle(
@@ -91,20 +137,16 @@ def settle(
     The loops run in the pods, by the pods' clocks, with looks that overlap in flight: a denied cell costs one time-out,
     not one per look. One result per cell, with its loop's report.
     """
-    by_source: dict[str, list[Cell]] = {}
-    for cell in want:
-        by_source.setdefault(cell.source, []).append(cell)
-    asks = {
-        source: [_until(arena, cell, want[cell], family=family, within=within, spacing=spacing) for cell in mine]
-        for source, mine in by_source.items()
-    }
-    told = arena.ask_all(asks)
-    return {cell: result for source, mine in by_source.items() for cell, result in zip(mine, told[source], strict=True)}
+    return _told(
+        arena, want, lambda cell: _until(arena, cell, want[cell], family=family, within=within, spacing=spacing)
+    )
 
 
-def _until(arena: Arena, cell: Cell, want: Want, *, family: Family, within: float, spacing: float) -> Until:
+def _until(arena: Arena, cell: Cell, want: Want, *, family: Family, within: float, spacing: float) -> Ask:
     target = arena.pods[cell.destination]
     look = flow(target.address(family), cell.lane, timeout=arena.waits.probe_timeout)
+    if want is Want.UNDEFINED:
+        return look  # recorded, not judged: there is nothing to wait for
     good = DENIED if want is Want.DENY else Good(pods=frozenset({target.full}))
     return Until(look, good, within=within, streak=arena.waits.streak, spacing=spacing)
 
@@ -125,9 +167,10 @@ def judge_policies(
     """
     snapshot = arena.snapshot("pods", "networkpolicies.networking.k8s.io")
     want = wanted(arena, snapshot, lanes=lanes, family=family)
+    age = check.change.age()
     results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=TABLE_SPACING)
-    check.settle(what, _slowest(results))
-    results |= _again(arena, want, results, family=family)
+    check.settle(what, age + _slowest(results))
+    results |= _steadily_again(arena, want, results, family=family)
     check.now(_judged(arena, want, results, control, snapshot=snapshot, family=family))
 
 
@@ -147,50 +190,95 @@ def _judged(
     family: Family,
 ) -> Findings:
     lanes = list(dict.fromkeys(cell.lane for cell in want))
-    comparison = compare(want, seen(arena, results), control=control)
+    saw = seen(arena, results)
+    comparison = compare(want, saw, control=control)
     differing = [judged.key for judged in comparison.differing]
+    if empty := _nothing(comparison):
+        return empty
     if not differing:
         return Findings()
     rules = _reasons(arena, snapshot, differing, family=family)
+    strange = impostors(arena, want, results)
     return Findings(
-        tuple(comparison.differences()),
-        _symptoms({cell: results[cell].seen for cell in differing}, control),
+        (*strange.values(), *comparison.differences()),
+        _symptoms({cell: saw[cell] for cell in differing if cell not in strange}, control, strange=bool(strange)),
         asked=f"every pair of {len(arena.table)} pods on {', '.join(map(str, lanes))}, {family}",
         rule="\n".join(line for lines in rules.values() for line in lines),
         evidence=tuple(table_text(comparison, lanes=lanes)),
     )
 
 
-def open_table(arena: Arena, *, lanes: Sequence[Lane], family: Family) -> tuple[Findings, dict[Cell, Seen]]:
-    """One look at a table that has to be open everywhere: the positive control of denials, and what it saw."""
-    want = {Cell(source, to, lane): Want.ALLOW for source in arena.table for to in arena.table for lane in lanes}
-    results = all_pairs(arena, lanes=lanes, family=family)
+def open_table(
+    arena: Arena, *, lanes: Sequence[Lane], family: Family, pairs: Iterable[tuple[str, str]] | None = None
+) -> tuple[Findings, dict[Cell, Seen]]:
+    """One look at a table that has to be open everywhere: the positive control of denials, and what it saw.
+
+    `pairs` narrows it to some pairs of pods; otherwise it is every pair of the nine.
+    """
+    asked = list(pairs) if pairs is not None else [(source, to) for source in arena.table for to in arena.table]
+    want = {Cell(source, to, lane): Want.ALLOW for source, to in asked for lane in lanes}
+    results = ask_cells(arena, list(want), family=family, timeout=arena.waits.probe_timeout)
     results |= _again(arena, want, results, family=family)
     saw = seen(arena, results)
     comparison = compare(want, saw, control=saw)
+    if empty := _nothing(comparison):
+        return empty, saw
+    strange = impostors(arena, want, results)
+    unmeasured = {cell for cell in want if saw[cell] is Seen.UNMEASURED} - set(strange)
+    hints = {Symptom.UNMEASURED if unmeasured else Symptom.POD_ADDRESS_FAILS} if comparison.differing else set()
     findings = Findings(
-        tuple(comparison.differences()),
-        frozenset({Symptom.POD_ADDRESS_FAILS}) if comparison.differing else frozenset(),
-        asked=f"every pair of {len(arena.table)} pods on {', '.join(map(str, lanes))}, {family}, no policy in place",
+        (*strange.values(), *comparison.differences()),
+        frozenset(hints),
+        asked=f"{len(asked)} pairs of pods on {', '.join(map(str, lanes))}, {family}, no policy in place",
         evidence=tuple(table_text(comparison, lanes=lanes)) if comparison.differing else (),
     )
     return findings, saw
+
+
+def _nothing(comparison: Comparison[Cell]) -> Findings | None:
+    """A table without a judged cell proves nothing."""
+    if comparison.verdict is not Verdict.UNKNOWN or comparison.differing:
+        return None
+    return Findings((Difference("the table", "cells to judge", "none", verdict=Verdict.UNKNOWN),))
 
 
 def _again(
     arena: Arena, want: Mapping[Cell, Want], results: Mapping[Cell, Result], *, family: Family
 ) -> dict[Cell, Result]:
     """The cells that should be open and were silent, asked again alone and paced."""
-    doubtful = [cell for cell, result in results.items() if want[cell] is Want.ALLOW and result.seen is Seen.SILENT]
-    if not doubtful or len(doubtful) > DOUBTFUL * len(want):
-        return {}
+    doubtful = _doubtful(arena, want, results)
     return ask_cells(arena, doubtful, family=family, timeout=arena.waits.denied_retry_timeout, parallel=PACED)
 
 
-def _symptoms(differing: Mapping[Cell, Seen], control: Mapping[Cell, Seen]) -> frozenset[Symptom]:
+def _steadily_again(
+    arena: Arena, want: Mapping[Cell, Want], results: Mapping[Cell, Result], *, family: Family
+) -> dict[Cell, Result]:
+    """The same where cells were given time to become steady: they have to be steady now, too."""
+    patience = arena.waits.denied_retry_timeout
+    return _told(
+        arena,
+        _doubtful(arena, want, results),
+        lambda cell: _paced(arena, cell, family=family, patience=patience),
+        parallel=PACED,
+    )
+
+
+def _paced(arena: Arena, cell: Cell, *, family: Family, patience: float) -> Until:
+    target = arena.pods[cell.destination]
+    look, good = flow(target.address(family), cell.lane, timeout=patience), Good(pods=frozenset({target.full}))
+    return Until(look, good, within=patience, streak=arena.waits.streak, spacing=PACED_SPACING)
+
+
+def _doubtful(arena: Arena, want: Mapping[Cell, Want], results: Mapping[Cell, Result]) -> list[Cell]:
+    """Cells that should be open and were silent, if they are few: that may have been load."""
+    silent = [cell for cell, saw in seen(arena, results).items() if want[cell] is Want.ALLOW and saw is Seen.SILENT]
+    return silent if len(silent) <= DOUBTFUL * len(want) else []
+
+
+def _symptoms(differing: Mapping[Cell, Seen], control: Mapping[Cell, Seen], *, strange: bool) -> frozenset[Symptom]:
     if any(control.get(cell) is not Seen.REACHED for cell in differing):
         return frozenset({Symptom.CONTROL_FAILED})
-    found: set[Symptom] = set()
+    found: set[Symptom] = {Symptom.POD_ADDRESS_FAILS} if strange else set()
     for saw in differing.values():
         if saw in {Seen.UNMEASURED, Seen.MISSING}:
             found.add(Symptom.UNMEASURED)

@@ -52,7 +52,8 @@ def query(question: Question, shape: QueryShape) -> bytes:
 def answer(wire: bytes, *, asked: bytes, proto: str) -> Answer:
     """Read a reply to the query `asked`. Raises NotAMessageError."""
     try:
-        message = dns.message.from_wire(wire, ignore_trailing=False)
+        # Sets of records would hide that one was given twice.
+        message = dns.message.from_wire(wire, ignore_trailing=False, one_rr_per_rrset=True)
         question = dns.message.from_wire(asked)
     except dns.exception.DNSException as error:
         raise NotAMessageError(f"the answer is no DNS message: {error or type(error).__name__}") from error

@@ -9,7 +9,7 @@ from harness.expect import Symptom
 from harness.model.difference import Difference
 from harness.model.dns import Answer, Question
 from harness.model.outcome import Seen, Verdict
-from harness.oracle.dns import Expected, Zone, ZoneFacts, judge_answer
+from harness.oracle.dns import Expected, Kind, Zone, ZoneFacts, judge_answer
 from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Dns, Resolve, Tcp
 from harness.probe.results import Result
@@ -17,6 +17,9 @@ from harness.suite.arena import Arena
 from harness.suite.check import Findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.messages import NotAMessageError, QueryShape, answer, query
+from harness.suite.proof import answered_by
+
+ZONE_KINDS = ("services", "endpointslices.discovery.k8s.io")
 
 ROUND = 2
 """Times a question is asked in one look: cluster DNS has two replicas, and one of them may be wrong alone."""
@@ -70,9 +73,22 @@ def name_findings(
     client: str = "x/a",
     shape: QueryShape = QueryShape(),  # noqa: B008  (frozen)
     snapshot: Snapshot | None = None,
+    present: bool = False,
 ) -> Findings:
-    """One look at some names: each asked ROUND times, every answer held against the zone of the API's objects."""
+    """One look at some names: each asked ROUND times, every answer held against the zone of the API's objects.
+
+    `present`: the test is about names that exist. Where none of them does by the API's objects, the test is not on the
+    ground it was written for: UNKNOWN, and nothing is asked.
+    """
+    if not questions:
+        raise ValueError("no questions: nothing would be looked at")
     zone = zone_of(snapshot or zone_snapshot(arena), cluster)
+    if present and not any(zone.expect(each.name, each.type).promised.kind is Kind.POSITIVE for each in questions):
+        names = ", ".join(map(str, questions))
+        ground = Difference(
+            "the zone by the API's objects", f"some of {names}", "none of them", verdict=Verdict.UNKNOWN
+        )
+        return Findings((ground,), frozenset({Symptom.DNS_ASKED}))
     asked = ask_names(arena, cluster, list(questions) * ROUND, client=client, shape=shape)
     found = [_judged(zone.expect(each.question.name, each.question.type), each) for each in asked]
     return _told(arena, cluster, client, [(each, one) for each, one in zip(asked, found, strict=True) if one])
@@ -80,7 +96,9 @@ def name_findings(
 
 def zone_snapshot(arena: Arena) -> Snapshot:
     """The objects the zone follows from, of the arena's namespaces and of the cluster's own Services."""
-    return arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io", elsewhere=("default", "kube-system"))
+    ours = list(arena.namespaces.values())
+    jobs = [(kind, space) for kind in ZONE_KINDS for space in (*ours, "default", "kube-system")]
+    return arena.read([*jobs, *(("pods", space) for space in ours), ("namespaces", None)])
 
 
 def zone_of(snapshot: Snapshot, cluster: ClusterFacts) -> Zone:
@@ -90,10 +108,14 @@ def zone_of(snapshot: Snapshot, cluster: ClusterFacts) -> Zone:
 
 def _judged(expected: Expected, asked: Asked) -> list[Difference]:
     if asked.answer is None:
-        silent = asked.result.seen in {Seen.SILENT, Seen.REFUSED} or asked.trouble.startswith("the answer")
-        verdict = Verdict.FAIL if silent else Verdict.UNKNOWN
-        return [Difference(f"{asked.question} reply", "a DNS message", asked.trouble, expected.rule, verdict)]
+        return [no_answer(asked, rule=expected.rule)]
     return [replace(each, what=f"{asked.question} {each.what}") for each in judge_answer(expected, asked.answer)]
+
+
+def no_answer(asked: Asked, *, rule: str = "") -> Difference:
+    """The difference of a question without a readable answer; UNKNOWN when the probe itself broke."""
+    verdict = Verdict.UNKNOWN if asked.result.seen in {Seen.UNMEASURED, Seen.MISSING} else Verdict.FAIL
+    return Difference(f"{asked.question} reply", "a DNS message", asked.trouble, rule, verdict)
 
 
 def _told(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[tuple[Asked, list[Difference]]]) -> Findings:
@@ -122,9 +144,10 @@ def _symptoms(arena: Arena, client: str, bad: Iterable[Asked]) -> frozenset[Symp
         found |= {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG}
     else:
         found.add(Symptom.DNS_SILENT)
-        other = next(pod for ref, pod in arena.pods.items() if ref != client)
-        works = arena.ask(client, Tcp(other.address(), 80, timeout=arena.waits.denied_retry_timeout))[0].seen
-        found.add(Symptom.POD_ADDRESS_WORKS if works is Seen.REACHED else Symptom.POD_ADDRESS_FAILS)
+        other = next(arena.pods[ref] for ref in arena.table if ref != client)
+        (result,) = arena.ask(client, Tcp(other.address(), 80, timeout=arena.waits.denied_retry_timeout))
+        works = answered_by(result) == other.full
+        found.add(Symptom.POD_ADDRESS_WORKS if works else Symptom.POD_ADDRESS_FAILS)
     return frozenset(found)
 
 
