@@ -34,6 +34,7 @@ def test_table(arena: Arena, check: Check, cluster: ClusterFacts, id_: str) -> N
     family = cluster.families[0]
     prepare(arena, cases.topology(id_))
     control = check.control(lambda: open_table(arena, lanes=LANES, family=family))
-    for number, (namespace, spec) in enumerate(cases.policies(id_)):
+    pods = {ref: arena.pods[ref].address(family) for ref in arena.table}
+    for number, (namespace, spec) in enumerate(cases.policies(id_, pods)):
         arena.apply(policy(f"{id_.lower()}-{number}", spec), namespace=namespace)
     judge_policies(arena, check, lanes=LANES, family=family, control=control)
