@@ -1,0 +1,243 @@
+"""The embedded cluster's life: tied to its owner, gone with everything it made within five seconds, also by kill -9.
+
+What "gone" means: no process is left in any of its namespaces, which lets the kernel remove them with all links,
+rules and mounts in them; and on the machine itself nothing has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clusters.embedded import EmbeddedCluster, Settings, refusal, standing_names
+from harness.clusters.provider import ClusterError
+from harness.effects.clock import RealClock
+from harness.effects.run import Completed, run, start
+from harness.kube.client import Kube
+
+REFUSED = refusal()
+pytestmark = pytest.mark.skipif(REFUSED is not None, reason=str(REFUSED))
+
+LIMIT = 5.0
+"""Seconds after its owner's death until nothing of a cluster is left (design section 4, rule 7)."""
+
+SPACES = ("net", "mnt", "pid", "ipc", "uts", "cgroup")
+CLOCK = RealClock()
+NAME = f"life-{os.getpid()}"
+
+OWNER = """
+import sys
+from harness.clusters.embedded import EmbeddedCluster, Settings
+cluster = EmbeddedCluster(Settings(name=sys.argv[1], jitter=0.0))
+cluster.create()
+print(cluster.process_id, flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A running cluster as the machine sees it: its parent, its first process, and the namespaces of all it runs."""
+
+    parent: int
+    first: int
+    namespaces: frozenset[str]
+
+    @classmethod
+    def of(cls, parent: int) -> Body:
+        """Look at the cluster whose `unshare` this is; its pods' namespaces are below its process."""
+        (first,) = children(parent)
+        ours = spaces(os.getpid())
+        found = {space for pid in (first, *descendants(first)) for space in spaces(pid)}
+        return cls(parent, first, frozenset(found - ours))
+
+    def holders(self) -> list[int]:
+        """Processes that still live in one of its namespaces, and its own two."""
+        everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        return [pid for pid in everybody if self.namespaces & spaces(pid) or pid in {self.parent, self.first}]
+
+
+def spaces(pid: int) -> set[str]:
+    """The namespaces of a process; none when it is gone or a zombie."""
+    found = set()
+    for name in SPACES:
+        try:
+            found.add(str(Path(f"/proc/{pid}/ns/{name}").readlink()))
+        except OSError:
+            return set()
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of a process."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Everything below a process."""
+    for child in children(pid):
+        yield child
+        yield from descendants(child)
+
+
+def machine() -> dict[str, Any]:
+    """What a cluster could leave on the machine itself."""
+    return {
+        "links": sorted(line.split(": ")[1] for line in run(["ip", "-o", "link"]).text.splitlines()),
+        "tables": sorted(run(["nft", "list", "tables"]).text.splitlines()),
+        "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "names": [name for name in standing_names() if name.startswith("life-")],
+        "own files": [str(path) for path in Path("/run").glob("harness*")],
+    }
+
+
+def until(done: Callable[[], object], *, within: float = LIMIT) -> bool:
+    """Whether it came true in time."""
+    deadline = CLOCK.now() + within
+    while CLOCK.now() < deadline:
+        if done():
+            return True
+        CLOCK.sleep(0.02)
+    return bool(done())
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    """Every test of this file leaves the machine as it was."""
+    before = machine()
+    yield
+    assert until(lambda: machine() == before), (before, machine())
+
+
+@pytest.fixture
+def owned() -> Iterator[tuple[Any, Body]]:
+    """An owner in a process of its own, and its cluster."""
+    owner = start([sys.executable, "-c", OWNER, NAME], stdin=-1)
+    try:
+        line = owner.stdout.readline() if owner.stdout else b""
+        assert line.strip(), owner.stderr.read().decode() if owner.stderr else ""
+        yield owner, Body.of(int(line))
+    finally:
+        owner.kill()
+        owner.communicate()
+
+
+def test_a_cluster_has_namespaces_of_its_own(owned: tuple[Any, Body]) -> None:
+    """What the other tests see disappear is really there: nodes and pods have namespaces that are not the machine's."""
+    _, body = owned
+    networks = {space for space in body.namespaces if space.startswith("net:")}
+    assert len(networks) >= 3, "the cluster's own and its two DNS pods'"
+    assert len(body.holders()) >= 4
+
+
+def test_nothing_outlives_an_owner_that_is_killed(owned: tuple[Any, Body]) -> None:
+    """kill -9 of the owner: within five seconds no process, and with that no namespace, of its cluster is left."""
+    owner, body = owned
+    os.kill(owner.pid, signal.SIGKILL)
+    assert until(lambda: not body.holders()), body.holders()
+
+
+@pytest.mark.parametrize("which", ["first", "parent"])
+def test_nothing_outlives_a_cluster_that_is_killed(owned: tuple[Any, Body], which: str) -> None:
+    """kill -9 of the cluster's own processes takes its pods with it."""
+    _, body = owned
+    os.kill(getattr(body, which), signal.SIGKILL)
+    assert until(lambda: not [pid for pid in body.holders() if pid != body.parent or spaces(pid)]), body.holders()
+
+
+def test_a_cluster_that_is_asked_to_end_leaves_nothing(owned: tuple[Any, Body]) -> None:
+    """An owner that ends in the ordinary way takes its cluster with it."""
+    owner, body = owned
+    owner.communicate(timeout=LIMIT)
+    assert until(lambda: not body.holders()), body.holders()
+
+
+def test_destroying_twice_is_once() -> None:
+    """`destroy` returns when the cluster is gone, and may be called again."""
+    cluster = EmbeddedCluster(Settings(name=NAME, jitter=0.0))
+    cluster.create()
+    assert cluster.process_id is not None
+    body = Body.of(cluster.process_id)
+    cluster.destroy()
+    assert not body.holders()
+    cluster.destroy()
+
+
+def test_two_clusters_stand_side_by_side() -> None:
+    """Two clusters of one name in two owners do not meet: each serves its own objects, each ends alone."""
+    one, two = EmbeddedCluster(Settings(name=NAME, jitter=0.0)), EmbeddedCluster(Settings(name=NAME, jitter=0.0))
+    try:
+        first, second = Kube.connect(one.create().kubeconfig), Kube.connect(two.create().kubeconfig)
+        first.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "only-here"}})
+        assert second.find("namespaces", "only-here") is None
+        one.destroy()
+        assert len(second.list("nodes").items) == 3
+    finally:
+        one.destroy()
+        two.destroy()
+
+
+def test_a_boot_that_fails_leaves_nothing() -> None:
+    """A cluster that cannot come up says why in one line, and what it had made is gone."""
+    cluster = EmbeddedCluster(Settings(name=NAME, families=("IPv9",), jitter=0.0))
+    with pytest.raises(ClusterError, match="did not come up") as told:
+        cluster.create()
+    assert "\n" not in str(told.value)
+    assert cluster.process_id is None
+
+
+def harness(*args: str) -> Completed:
+    """The command, as a user runs it."""
+    return run([str(Path(sys.executable).with_name("harness")), *args], check=False, timeout=60)
+
+
+def test_up_and_down() -> None:
+    """`harness up` leaves a cluster that serves by the kubeconfig it names; `harness down` leaves nothing of it."""
+    try:
+        told = harness("up", "--name", NAME)
+        assert told.code == 0, told.err.decode()
+        path = Path(told.text.split("export KUBECONFIG=")[1].strip())
+        assert Path(path).stat().st_mode & 0o777 == 0o600
+        kube = Kube.connect(path)
+        assert {node["metadata"]["name"] for node in kube.list("nodes").items} == {
+            f"{NAME}-control-plane",
+            f"{NAME}-worker",
+            f"{NAME}-worker2",
+        }
+        kube.close()
+        again = harness("up", "--name", NAME)
+        assert (again.code, again.err.count(b"\n")) == (4, 1)
+        assert NAME in harness("doctor").text
+        first = int(path.parts[2])
+        body = Body.of(int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1]))
+    finally:
+        ended = harness("down", "--name", NAME)
+    assert ended.code == 0, ended.err.decode()
+    assert until(lambda: not body.holders()), body.holders()
+    assert harness("down", "--name", NAME).code == 4
+
+
+def test_a_kubeconfig_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    """With --kubeconfig the file is the user's alone and works; without the families that were left out."""
+    file = tmp_path / "config"
+    try:
+        told = harness("up", "--name", NAME, "--families", "ipv4", "--kubeconfig", str(file))
+        assert told.code == 0, told.err.decode()
+        assert file.stat().st_mode & 0o777 == 0o600
+        kube = Kube.connect(file)
+        service = kube.get("services", "kube-dns", namespace="kube-system")
+        assert service["spec"]["ipFamilies"] == ["IPv4"]
+        kube.close()
+    finally:
+        assert harness("down", "--name", NAME).code == 0
