@@ -77,7 +77,7 @@ class RunSession:
         self.began = self.clock.now()
         self.started = rfc3339(self.clock.wall())
         stamp = self.started.replace(":", "").replace("-", "").rstrip("Z")
-        self.directory = self.options.report or Path(config.rootpath, "reports", f"{stamp}-{self.run}")
+        self.directory = self.options.report or Path(config.invocation_params.dir, "reports", f"{stamp}-{self.run}")
         self.tests: list[TestRecord] = []
         self.tenancy: Tenancy | None = None
         self.facts: dict[str, Any] = {}
