@@ -21,7 +21,7 @@ from harness.model.refs import Family, NamespacedName, PodRef
 from harness.model.waits import Waits
 from harness.oracle.dns import parse_resolv_conf
 from harness.oracle.snapshot import Snapshot
-from harness.probe.asks import Ask, ReadFile
+from harness.probe.asks import Ask, Crash, ReadFile, Ready, Serve, StopServing
 from harness.probe.pool import Pool
 from harness.probe.results import Result
 from harness.world import manifests, topology
@@ -32,6 +32,9 @@ from harness.world.ownership import Owner
 SNAPSHOT_KINDS = ("pods", "services", "endpointslices.discovery.k8s.io", "networkpolicies.networking.k8s.io")
 WEB = {"a": 80, "b": 81}
 """The port called `web` on the pods of a name: T9w of the policy catalogue, where one name has different numbers."""
+
+CHANGING = (Crash, Ready, Serve, StopServing)
+"""Asks that change a pod, and with it what the cluster has to follow."""
 
 Log = Callable[[Iterable[Mapping[str, Any]]], None]
 
@@ -225,6 +228,8 @@ class Arena:
         if short := [ref for ref, each in asks.items() if len(results[ref]) != len(each)]:
             raise Unmeasured(f"{', '.join(short)}: not every ask came back with a result, so none can be told apart")
         self._log(_row(self._case, ref, result) for ref, each in results.items() for result in each)
+        if any(isinstance(ask, CHANGING) for each in asks.values() for ask in each):
+            self._changed()
         return results
 
     # -- changing -------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ Source: Service v1 (core); catalogue groups 1.2.5 (affinity), 1.2.8 (NodePort) a
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from harness.suite import (
@@ -16,19 +18,20 @@ from harness.suite import (
     Difference,
     Findings,
     PodShape,
+    Result,
     Seen,
     Symptom,
     Tcp,
     Udp,
     Verdict,
     Via,
+    answered_by,
     requirement,
     service,
     service_findings,
 )
+from suites.services.dialled import DATAGRAM, HTTP, made_ports, nobody_answers
 
-HTTP = {"name": "http", "port": 80, "targetPort": 80}
-DATAGRAM = {"name": "udp", "port": 80, "protocol": "UDP", "targetPort": 80}
 FLOW_PORT = 20053
 """Source port of the client's one flow: in the pod's own network, so nobody else's."""
 
@@ -67,11 +70,11 @@ def test_datagram_flow_moves(arena: Arena, check: Check, cluster: ClusterFacts, 
 def flow(arena: Arena, host: str, port: int, *, to: ArenaPod, client: str = "y/b") -> Findings:
     """One datagram of the flow, which `to` has to answer."""
     (result,) = arena.ask(client, Udp(host, port, source_port=FLOW_PORT))
-    if result.who == to.full:
+    if answered_by(result) == to.full:
         return Findings()
     verdict = Verdict.UNKNOWN if result.seen is Seen.UNMEASURED else Verdict.FAIL
     (direct,) = arena.ask(client, Udp(to.address(), 80))
-    below = Symptom.POD_ADDRESS_WORKS if direct.seen is Seen.REACHED else Symptom.POD_ADDRESS_FAILS
+    below = Symptom.POD_ADDRESS_WORKS if answered_by(direct) == to.full else Symptom.POD_ADDRESS_FAILS
     what = f"{client}:{FLOW_PORT} → {host}:{port}/UDP"
     different = Difference(what, f"answered by {to.full}", str(result), "one backend is left", verdict)
     return Findings((different,), frozenset({Symptom.SERVICE_ADDRESS_FAILS, below}), asked=what)
@@ -88,10 +91,10 @@ def test_affinity_expires(arena: Arena, check: Check, cluster: ClusterFacts) -> 
     dials = [Dial(client, family=cluster.families[0]) for client in arena.table]
     check.eventually("sticky", lambda: service_findings(arena, "svc", dials), within=check.waits.service_program)
     asks = {client: [Tcp(str(made["spec"]["clusterIP"]), 80)] for client in arena.table}
-    chosen = [{client: told[0].who for client, told in arena.ask_all(asks).items()}]
+    chosen = [choices(check, arena.ask_all(asks))]
     for _ in range(ROUNDS):
         check.always("nobody dials", Findings, for_=IDLE_SECONDS)
-        chosen.append({client: told[0].who for client, told in arena.ask_all(asks).items()})
+        chosen.append(choices(check, arena.ask_all(asks)))
         if chosen[-1] != chosen[-2]:
             return
     kept = Difference("backends of nine clients", "another for some", "all the same", f"{AFFINITY_SECONDS} s idle")
@@ -99,25 +102,28 @@ def test_affinity_expires(arena: Arena, check: Check, cluster: ClusterFacts) -> 
     check.now(Findings((kept,), symptoms, evidence=tuple(map(str, chosen))))
 
 
+def choices(check: Check, told: Mapping[str, Sequence[Result]]) -> dict[str, str]:
+    """Who answered each client. Raises Unmeasured when somebody got no answer: a lost one is no other backend."""
+    chosen = {client: answered_by(results[0]) for client, results in told.items()}
+    if lost := [f"{client}: {told[client][0]}" for client, who in chosen.items() if who is None]:
+        raise check.unknown(f"not every client got an answer: {'; '.join(lost)}")
+    return {client: who for client, who in chosen.items() if who is not None}
+
+
 @requirement("SVC-171")
 def test_node_port_of_a_deleted_service(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """After a NodePort Service is deleted none of its backends answers at its number, on any node."""
     family = cluster.families[0]
     (made,) = arena.apply(service("svc", {"type": "NodePort", "selector": {"app": "agent"}, "ports": [HTTP]}))
-    number = int(made["spec"]["ports"][0]["nodePort"])
-    dials = [Dial("y/b", via=Via.NODE_PORT, entry=node, family=family) for node in cluster.node_names]
+    (number,) = made_ports(made)
+    dials = [Dial("y/b", via=Via.NODE_PORT, entry=node, family=family, answered=True) for node in cluster.node_names]
     check.eventually("open", lambda: service_findings(arena, "svc", dials), within=check.waits.service_program)
     arena.delete("services", "svc")
     ours = {arena.pods[ref].full for ref in ("x/a", "x/b", "x/c")}
 
-    def look() -> Findings:
-        told = arena.ask("y/b", *(Tcp(cluster.node_address(node, family), number) for node in cluster.node_names))
-        # Somebody else's Service may have been given the number meanwhile: only our own backends must be silent.
-        found = [
-            Difference(f"y/b → {node}:{number}", "none of its backends", str(result), "Service deleted")
-            for node, result in zip(cluster.node_names, told, strict=True)
-            if result.who in ours
-        ]
-        return Findings(tuple(found), frozenset({Symptom.WRONG_BACKEND} if found else ()))
-
-    check.eventually("closed", look, within=check.waits.service_program)
+    targets = [(cluster.node_address(node, family), number) for node in cluster.node_names]
+    check.eventually(
+        "closed",
+        lambda: nobody_answers(arena, targets, clients=["y/b"], former=ours),
+        within=check.waits.service_program,
+    )

@@ -32,12 +32,13 @@ def _param(case: ServiceCase) -> object:
 def dials(case: ServiceCase, cluster: ClusterFacts) -> list[Dial]:
     """Every client, port and node of a case."""
     family = Family(case.family) if case.family else cluster.families[0]
-    entries = cluster.node_names if case.via is Via.NODE_PORT else [""]
+    wanted = [(port, not case.refuses) for port in case.ports] + [(port, False) for port in case.dead]
     return [
-        Dial(client, via=case.via, port=port, protocol=protocol, family=family, entry=entry)
+        Dial(client, via=via, port=port, protocol=protocol, family=family, entry=entry, answered=answered)
         for client in case.clients
-        for port, protocol in case.ports
-        for entry in entries
+        for (port, protocol), answered in wanted
+        for via in ([case.via] if isinstance(case.via, Via) else case.via)
+        for entry in (cluster.node_names if via is Via.NODE_PORT else [""])
     ]
 
 
