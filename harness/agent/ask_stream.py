@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import zlib
 from typing import Any
 
 from .identity import endpoint
@@ -135,14 +136,16 @@ async def ask_payload(context: Context, ask: dict[str, Any]) -> Entry:
         sock.setsockopt(*SO_RST_ON_CLOSE)
         nonce = new_nonce()
         await send_all(context, sock, TAKE + f"{nonce} {size}\n".encode(), doing="no question sent")
-        await _push(context, sock, size)
+        crc = await _push(context, sock, size)
         line, rest = await read_line(context, sock)
         told = judged(line, nonce)
         took = told.get("answer", {}).get("took")
         if took is None:
             return entry(REACHED, context.began, local=local, **told)
-        came = await _pull(context, sock, size, already=len(rest))
-        details = {"sent": size, "took": took, "received": came}
+        # What comes back is what was sent, so one checksum is good for both ways.
+        came, back = await _pull(context, sock, size, rest)
+        unharmed = crc == told["answer"].get("crc") == back
+        details = {"sent": size, "took": took, "received": came, "unharmed": unharmed}
         return entry(REACHED, context.began, local=local, details=details, **told)
     except Failed as problem:
         problem.fields.setdefault("local", local)
@@ -154,19 +157,22 @@ async def ask_payload(context: Context, ask: dict[str, Any]) -> Entry:
 BLOCK = b"0123456789abcdef" * 4096
 
 
-async def _push(context: Context, sock: socket.socket, size: int) -> None:
-    sent = 0
+async def _push(context: Context, sock: socket.socket, size: int) -> int:
+    """Send so many bytes; their CRC-32."""
+    sent = crc = 0
     while sent < size:
         block = BLOCK[: size - sent]
         await send_all(context, sock, block, doing=f"sent about {sent} of {size} bytes, the rest not")
-        sent += len(block)
+        sent, crc = sent + len(block), zlib.crc32(block, crc)
+    return crc
 
 
-async def _pull(context: Context, sock: socket.socket, size: int, *, already: int) -> int:
-    came = already
+async def _pull(context: Context, sock: socket.socket, size: int, first: bytes) -> tuple[int, int]:
+    """Receive so many bytes, `first` among them; how many came, and their CRC-32."""
+    came, crc = len(first), zlib.crc32(first)
     while came < size:
         more = await receive(context, sock, 262144, doing=f"{came} of {size} bytes came back, no more")
         if not more:
             raise Failed(REFUSED, f"closed after {came} of {size} bytes came back")
-        came += len(more)
-    return came
+        came, crc = came + len(more), zlib.crc32(more, crc)
+    return came, crc

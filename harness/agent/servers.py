@@ -10,6 +10,7 @@ import errno
 import socket
 import struct
 import time
+import zlib
 from typing import Any
 
 from .http_server import speak_http
@@ -130,8 +131,8 @@ class Servers:
         self, server: Server, connection: Connection, line: bytes, peer: tuple[Any, ...], local: tuple[Any, ...]
     ) -> None:
         _, nonce, size = line.split()
-        took = await connection.swallow(int(size))
-        answer = self._identity.answer(server.proto, nonce.decode(errors="replace"), peer, local, took=took)
+        took, crc = await connection.take(int(size))
+        answer = self._identity.answer(server.proto, nonce.decode(errors="replace"), peer, local, took=took, crc=crc)
         await connection.send(answer.encode() + b"\n")
         left = int(size)
         while left:
@@ -190,12 +191,19 @@ class Connection:
 
     async def swallow(self, size: int) -> int:
         """Read and drop; how many bytes came."""
+        took, _ = await self.take(size)
+        return took
+
+    async def take(self, size: int) -> tuple[int, int]:
+        """Read and drop; how many bytes came, and their CRC-32."""
         took = min(len(self._buffer), size)
+        crc = zlib.crc32(self._buffer[:took])
         self._buffer = self._buffer[took:]
         while took < size and await self._more():
             took += len(self._buffer)
+            crc = zlib.crc32(self._buffer, crc)
             self._buffer = b""
-        return took
+        return took, crc
 
     async def send(self, data: bytes) -> None:
         """All of it."""

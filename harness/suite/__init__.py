@@ -38,7 +38,7 @@ from harness.probe.asks import (
     Udp,
     Until,
 )
-from harness.probe.results import LoopOutcome, Result
+from harness.probe.results import Answer, LoopOutcome, Result
 from harness.suite.arena import Arena, ArenaPod, WorkerArena
 from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings, slice_findings
@@ -48,10 +48,12 @@ from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_table
 from harness.suite.marks import exclusive, requirement
 from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
+from harness.suite.places import one_per_node
 from harness.suite.proof import answered_by, unanswered, uncontrolled
 from harness.world.manifests import PodShape, endpointslice, policy, service
 
 __all__ = [
+    "Answer",
     "Arena",
     "ArenaPod",
     "Ask",
@@ -107,6 +109,7 @@ __all__ = [
     "judge_policies",
     "name_findings",
     "no_answer",
+    "one_per_node",
     "open_table",
     "parse_resolv_conf",
     "planted",

@@ -38,12 +38,22 @@ class ClusterFacts:
         self._loadbalancer: bool | None = None
 
     @functools.cached_property
+    def _ready_nodes(self) -> tuple[dict[str, Any], ...]:
+        found = [node for node in self.kube.list("nodes").items if _is_ready_linux(node)]
+        return tuple(sorted(found, key=lambda node: str(node["metadata"]["name"])))
+
+    @functools.cached_property
     def nodes(self) -> tuple[dict[str, Any], ...]:
         """Ready Linux nodes that take ordinary pods, by name. Raises Unmeasured when there is none."""
-        found = [node for node in self.kube.list("nodes").items if _takes_pods(node)]
+        found = tuple(node for node in self._ready_nodes if _takes_pods(node))
         if not found:
             raise Unmeasured("the cluster has no Ready node that takes ordinary pods: kubectl get nodes")
-        return tuple(sorted(found, key=lambda node: str(node["metadata"]["name"])))
+        return found
+
+    @property
+    def every_node(self) -> list[str]:
+        """Names of all Ready Linux nodes, also of those that take no ordinary pods."""
+        return [str(node["metadata"]["name"]) for node in self._ready_nodes]
 
     @property
     def node_names(self) -> list[str]:
@@ -139,8 +149,12 @@ class ClusterFacts:
             raise NotApplicable("needs " + "; ".join(FEATURES[each] for each in missing))
 
 
-def _takes_pods(node: dict[str, Any]) -> bool:
+def _is_ready_linux(node: dict[str, Any]) -> bool:
     conditions = {each["type"]: each["status"] for each in node.get("status", {}).get("conditions") or []}
+    linux = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux"
+    return conditions.get("Ready") == "True" and linux
+
+
+def _takes_pods(node: dict[str, Any]) -> bool:
     taints = [each for each in node["spec"].get("taints") or [] if each.get("effect") in {"NoSchedule", "NoExecute"}]
-    linux = node["metadata"].get("labels", {}).get("kubernetes.io/os", "linux") == "linux"
-    return conditions.get("Ready") == "True" and not taints and linux and not node["spec"].get("unschedulable")
+    return not taints and not node["spec"].get("unschedulable")

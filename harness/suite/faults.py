@@ -30,7 +30,7 @@ TTL = 300
 
 NOTICE = 0.8
 """Seconds until a new fault is in force everywhere: a watch event, 0.3 s of jitter at most, one rule set loaded.
-Nobody reports that a fault acts, and a promise asked too early would rightly hold."""
+Nobody reports that a fault acts, and a promise asked too early rightly holds: on a busy machine wait longer."""
 
 
 @contextlib.contextmanager
@@ -42,6 +42,7 @@ def planted(
     namespaces: Sequence[str] = (),
     nodes: Sequence[str] = (),
     ttl: int = TTL,
+    notice: float = NOTICE,
     clock: Clock | None = None,
 ) -> Iterator[str]:
     """Plant a fault and take it away at the end; its object's name. Empty scopes mean everywhere.
@@ -60,7 +61,7 @@ def planted(
     except (NotFound, UnknownResource) as error:
         raise NotApplicable(f"needs {FEATURES['faults']}") from error
     try:
-        (clock or RealClock()).sleep(NOTICE)
+        (clock or RealClock()).sleep(notice)
         yield name
     finally:
         kube.delete(RESOURCE, name)

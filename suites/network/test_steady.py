@@ -28,7 +28,7 @@ WINDOWS = 2
 """A look that an overloaded machine lost is not lost again on the same path; a path that flaps fails both."""
 
 
-@requirement("NET-006", "NET-027", needs=("nodes2",))
+@requirement("NET-006", needs=("nodes2",))
 def test_paths_stay_open(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """Pods reach pods of other nodes all the time: in a whole window no connection fails."""
     found = window(arena, cluster.families[0])

@@ -36,6 +36,8 @@ class ServiceCase:
     dead: Sequence[tuple[int, str]] = ()
     """Ports the Service does not have, dialled as well."""
     clients: Sequence[str] = EVERYWHERE
+    every_node: bool = False
+    """Whether a pod on each of the other nodes dials as well, also on those that take no ordinary pods."""
     via: Via | Sequence[Via] = Via.CLUSTER_IP
     refuses: bool = False
     """Whether it refuses, which is answered by a limited number of ICMP errors: looks at it are paced."""
@@ -46,8 +48,9 @@ class ServiceCase:
 CASES = (
     ServiceCase(
         name="clusterip/all-backends",
-        ids=("SVC-001", "SVC-040", "SVC-041", "SVC-094"),
-        promise="A ClusterIP is answered by every selected pod and nobody else, and keeps the client's address.",
+        ids=("SVC-001", "SVC-005", "SVC-040", "SVC-041", "SVC-094"),
+        promise="A ClusterIP is answered on every node, by all selected pods and nobody else, who see the client.",
+        every_node=True,
         spec={"selector": ALL, "ports": [HTTP]},
     ),
     ServiceCase(
@@ -145,7 +148,7 @@ CASES = (
         needs=("nodes2",),
     ),
     ServiceCase(
-        name="nodeport/every-node",
+        name="nodeport/every-backend",
         ids=("SVC-173",),
         promise="A NodePort answers on every node with every backend.",
         spec={"type": "NodePort", "selector": ALL, "ports": [HTTP]},
@@ -153,7 +156,7 @@ CASES = (
         needs=("nodes2",),
     ),
     ServiceCase(
-        name="nodeport/where-no-backend-runs",
+        name="nodeport/every-node",
         ids=("SVC-161", "SVC-162", "SVC-163"),
         promise="A NodePort answers also on nodes without a backend, dialled from pods there and elsewhere.",
         spec={"type": "NodePort", "selector": ONE, "ports": [HTTP]},

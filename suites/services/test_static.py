@@ -5,6 +5,8 @@ Source: Service v1 (core) and the Services section of the catalogue (SVC-…).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from harness.suite import (
@@ -15,6 +17,7 @@ from harness.suite import (
     Family,
     Findings,
     Via,
+    one_per_node,
     requirement,
     service,
     service_findings,
@@ -29,13 +32,13 @@ def _param(case: ServiceCase) -> object:
     return pytest.param(case, marks=requirement(*case.ids, needs=case.needs, promise=case.promise), id=case.name)
 
 
-def dials(case: ServiceCase, cluster: ClusterFacts) -> list[Dial]:
+def dials(case: ServiceCase, cluster: ClusterFacts, clients: Iterable[str]) -> list[Dial]:
     """Every client, port and node of a case."""
     family = Family(case.family) if case.family else cluster.families[0]
     wanted = [(port, not case.refuses) for port in case.ports] + [(port, False) for port in case.dead]
     return [
         Dial(client, via=via, port=port, protocol=protocol, family=family, entry=entry, answered=answered)
-        for client in case.clients
+        for client in clients
         for (port, protocol), answered in wanted
         for via in ([case.via] if isinstance(case.via, Via) else case.via)
         for entry in (cluster.node_names if via is Via.NODE_PORT else [""])
@@ -52,8 +55,11 @@ def test_service(arena: Arena, check: Check, cluster: ClusterFacts, case: Servic
             "svc", namespace=space, patience=LB_PATIENCE, timeout=check.waits.loadbalancer_address
         )
 
+    clients = {*case.clients, *(one_per_node(arena, cluster) if case.every_node else ())}
+    several = dials(case, cluster, sorted(clients))
+
     def look() -> Findings:
-        return service_findings(arena, "svc", dials(case, cluster))
+        return service_findings(arena, "svc", several)
 
     spacing = check.waits.refusal_spacing if case.refuses else None
     check.eventually("Service delivers", look, within=check.waits.service_program, spacing=spacing)

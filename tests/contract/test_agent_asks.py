@@ -226,7 +226,7 @@ def test_payload_both_ways(agent: LocalAgent, session: Session, size: int) -> No
     """Every byte sent is counted by the server, and as many come back."""
     result = only(session.ask([Payload(HOST, agent.port, size)]))
     assert result.seen is Seen.REACHED
-    assert result.details == {"sent": size, "took": size, "received": size}
+    assert result.details == {"sent": size, "took": size, "received": size, "unharmed": True}
 
 
 def test_http_tells_status_headers_body_and_who(agent: LocalAgent, session: Session) -> None:
