@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.clusters.provider import ClusterError
+from harness.effects.files import write_atomic
 from harness.plugin import outcomes
 from harness.plugin.session import RunSession
+from harness.report import junit
 from harness.report.record import TestRecord
 
 
@@ -44,6 +47,8 @@ class Recorder:
             return
         self._ended = True
         self._run.end()
+        if (own := getattr(session.config.option, "xmlpath", None)) is not None and Path(own).is_file():
+            write_atomic(Path(own), junit.corrected(Path(own).read_bytes()))
         session.exitstatus = self._run.exit_code(int(exitstatus))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

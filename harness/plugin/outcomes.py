@@ -13,6 +13,7 @@ import pytest
 
 from harness.kube.errors import KubeError
 from harness.model.judgement import Broken, Judgement, NotApplicable
+from harness.report import junit
 from harness.world.deploy import NotReadyError
 
 ATTRIBUTE = "harness"
@@ -39,6 +40,8 @@ def stamp(item: pytest.Item, report: pytest.TestReport, error: BaseException | N
         # These say all there is to say; a traceback would bury it.
         report.longrepr = str(error)
     setattr(report, ATTRIBUTE, {"verdict": verdict, "ids": ids_of(item), "promise": promise_of(item)})
+    # The last phase's report carries it into pytest's own JUnit file, from which `junit.corrected` reads it.
+    item.user_properties.append((junit.VERDICT, verdict))
 
 
 def _verdict(report: pytest.TestReport, error: BaseException | None) -> str | None:

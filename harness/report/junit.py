@@ -1,4 +1,7 @@
-"""JUnit XML from a run's record: FAIL is `<failure>`, UNKNOWN is `<error>`, SKIP is `<skipped>`."""
+"""JUnit XML from a run's record: FAIL is `<failure>`, UNKNOWN is `<error>`, SKIP is `<skipped>`.
+
+The test engine's own `--junitxml` knows no third outcome; `corrected` makes its file say the same as ours.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,10 @@ from harness.report.record import RunRecord, TestRecord
 ELEMENTS = {"FAIL": "failure", "UNKNOWN": "error", "SKIP": "skipped"}
 UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 """Characters XML 1.0 cannot carry, such as a terminal's colours."""
+
+
+VERDICT = "harness-verdict"
+"""Name of the property by which a case of the test engine's own file tells our verdict."""
 
 
 def render(run: RunRecord) -> bytes:
@@ -51,3 +58,20 @@ def _case(test: TestRecord) -> ET.Element:
 
 def _clean(text: str) -> str:
     return UNPRINTABLE.sub("�", text)
+
+
+def corrected(document: bytes) -> bytes:
+    """The test engine's own file, with each failure of an UNKNOWN case turned into an error, counts included."""
+    root = ET.fromstring(document)  # noqa: S314  # written by this very run
+    for suite in root.iter("testsuite"):
+        turned = [failure for case in suite.iter("testcase") if _unknown(case) for failure in case.findall("failure")]
+        for failure in turned:
+            failure.tag = "error"
+        suite.set("failures", str(int(suite.get("failures", "0")) - len(turned)))
+        suite.set("errors", str(int(suite.get("errors", "0")) + len(turned)))
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _unknown(case: ET.Element) -> bool:
+    told = [each.get("value") for each in case.iter("property") if each.get("name") == VERDICT]
+    return "UNKNOWN" in told

@@ -31,7 +31,6 @@ def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
     )
     if slowest is not None:
         yield f"slowest to converge: {slowest[0]}, {slowest[1]:.2f} s"
-    for note in run.notes:
-        yield note
+    yield from run.notes
     if directory is not None:
         yield f"report: {directory}"

@@ -192,6 +192,24 @@ def test_junit_has_unknown_as_error(suite: Any, pytester: pytest.Pytester) -> No
     }
 
 
+@pytest.mark.parametrize("args", [(), ("-n", "2")], ids=["alone", "n2"])
+def test_pytests_own_junit_says_the_same(suite: Any, pytester: pytest.Pytester, args: tuple[str, ...]) -> None:
+    """With --junitxml an unknown test is an <error> in pytest's own file, and its totals agree."""
+    suite(HOLDS, BROKEN, UNKNOWN, CONFUSED, BAD_FIXTURE, LACKING, FOREIGN, args=("--junitxml=own.xml", *args))
+    assert _elements(pytester.path / "own.xml") == {
+        "test_holds": set(),
+        "test_broken": {"failure"},
+        "test_unknown": {"error"},
+        "test_confused": {"error"},
+        "test_bad_fixture": {"error"},
+        "test_lacking": {"skipped"},
+        "test_foreign": {"failure"},
+    }
+    totals = ET.parse(pytester.path / "own.xml").getroot().find("testsuite")
+    assert totals is not None
+    assert (totals.get("failures"), totals.get("errors"), totals.get("skipped")) == ("2", "3", "1")
+
+
 def test_a_broken_promise_is_a_text_not_a_traceback(suite: Any) -> None:
     """The failure shows the judgement's own words and no line of the harness."""
     result, told = suite(BROKEN)

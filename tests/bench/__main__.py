@@ -1,0 +1,228 @@
+"""`make bench`: the embedded and table rows of the design's numbers, measured on a real embedded cluster.
+
+Controllers and agents act without jitter here and nowhere else. A loaded machine shows in every row: run it idle.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from harness.clusters.embedded import EmbeddedCluster, Settings
+from harness.effects.clock import RealClock
+from harness.kube.client import Kube
+from harness.model.outcome import Seen
+from harness.model.refs import Family, NamespacedName
+from harness.model.waits import Waits
+from harness.oracle.policy import Lane
+from harness.probe import archive
+from harness.probe.asks import Ask, Hostname, Ready, Tcp
+from harness.probe.pool import Pool
+from harness.suite.arena import Arena, WorkerArena
+from harness.suite.facts import ClusterFacts
+from harness.suite.flows import all_pairs
+from harness.world import manifests
+from harness.world.deploy import is_ready
+from harness.world.manifests import Agent, PodShape
+from harness.world.ownership import Owner
+
+CLOCK = RealClock()
+LANES = (Lane(80, "TCP"), Lane(81, "TCP"), Lane(80, "UDP"), Lane(81, "UDP"))
+BOOTS, PODS = 5, 30
+QUIET = Settings(name="bench", jitter=0.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number, beside what it must and should be. `more` says that more is better."""
+
+    what: str
+    must: float
+    aim: float
+    measured: float
+    unit: str = "s"
+    more: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is as it must be."""
+        return self.measured >= self.must if self.more else self.measured <= self.must
+
+    def __str__(self) -> str:
+        sign = "≥" if self.more else "≤"
+        limits = f"{sign} {self.must:g} {self.unit}", f"{sign} {self.aim:g} {self.unit}"
+        reached = "" if self.kept else "   MISSED"
+        return f"{self.what:62} | {limits[0]:>11} | {limits[1]:>12} | {self.measured:>9,.3g} {self.unit}{reached}"
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = CLOCK.now()
+    work()
+    return CLOCK.now() - began
+
+
+def boot() -> Row:
+    """From asking for a cluster to all nodes Ready and its DNS answering."""
+    took = []
+    for _ in range(BOOTS):
+        cluster = EmbeddedCluster(QUIET)
+        took.append(seconds(cluster.create))
+        cluster.destroy()
+    return Row("embedded cluster of 3 nodes ready (median of 5 boots)", 5, 2, statistics.median(took))
+
+
+@contextmanager
+def running() -> Iterator[Kube]:
+    """A cluster and its client."""
+    cluster = EmbeddedCluster(QUIET)
+    try:
+        with closing(Kube.connect(cluster.create().kubeconfig)) as kube:
+            yield kube
+    finally:
+        cluster.destroy()
+
+
+def worker(kube: Kube) -> WorkerArena:
+    """A worker's arena, not yet made."""
+    agent = Agent(
+        archive=archive.archive(),
+        image="python:3",
+        serve=archive.serve_command,
+        name=archive.ARCHIVE_NAME,
+        mount=archive.MOUNT,
+        container=archive.CONTAINER,
+        ready_path=archive.READY_PATH,
+        fields=archive.FIELD_ENVIRONMENT,
+    )
+    return WorkerArena(kube, Owner("bench"), agent, pool=Pool(kube), waits=Waits())
+
+
+def arena(kube: Kube, base: WorkerArena) -> Row:
+    """Nine pods from nothing until each agent has answered over its own stream."""
+    nodes = ClusterFacts(kube, kind="embedded").node_names
+
+    def make() -> None:
+        base.create(nodes)
+        base.pool.ask_many({pod.key: [Hostname()] for pod in base.pods.values()})
+
+    return Row("one arena (9 pods, agents attached)", 4, 1.5, seconds(make))
+
+
+def pods(kube: Kube, base: WorkerArena) -> Row:
+    """Thirty pods created side by side; how long each took to be Ready as a watcher sees it."""
+    space = base.namespaces["z"]
+    since = kube.list("pods", namespace=space).resource_version
+    shapes = {f"z/many-{number}": PodShape() for number in range(PODS)}
+    began = CLOCK.now()
+    base.start(shapes, base.owner.labels())
+    ready: dict[str, float] = {}
+    for event in kube.watch("pods", since=since, namespace=space, timeout=60):
+        name = event.object["metadata"]["name"]
+        if is_ready(event.object) and name.startswith("many-"):
+            ready.setdefault(name, CLOCK.now() - began)
+        if len(ready) == PODS:
+            break
+    for number in range(PODS):
+        kube.delete("pods", f"many-{number}", namespace=space, grace=0)
+    return Row("pod created → Ready (median of 30 in parallel)", 1.5, 0.5, statistics.median(ready.values()))
+
+
+def table(leased: Arena, family: Family, want: Seen, *, times: int) -> float:
+    """Median seconds of a whole table in which every pair of different pods shows `want`."""
+    took = []
+    for _ in range(times):
+        began = CLOCK.now()
+        seen = between_pods(leased, family, LANES)
+        took.append(CLOCK.now() - began)
+        if set(seen) != {want}:
+            raise SystemExit(f"{sum(each is not want for each in seen)} of {len(seen)} cells are not {want.name}")
+    return statistics.median(took)
+
+
+def between_pods(leased: Arena, family: Family, lanes: Sequence[Lane]) -> list[Seen]:
+    """Ask every pair on these lanes; what different pods saw of each other (a pod always reaches itself)."""
+    results = all_pairs(leased, lanes=lanes, family=family)
+    return [each.seen for cell, each in results.items() if cell.source != cell.destination]
+
+
+def tables(kube: Kube, base: WorkerArena) -> Iterator[Row]:
+    """The open table, and the same with everything denied."""
+    leased = Arena(base, case="bench", log=lambda rows: None)
+    family = ClusterFacts(kube, kind="embedded").families[0]
+    took = table(leased, family, Seen.REACHED, times=9)
+    yield Row("full 9x9 table, 4 lanes (324 probes), nothing denied", 0.5, 0.1, took)
+    for letter in base.namespaces:
+        nobody = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+        leased.apply(manifests.policy("nobody", nobody), namespace=letter)
+    deadline = CLOCK.now() + Waits().policy_live
+    while Seen.REACHED in between_pods(leased, family, LANES) and CLOCK.now() < deadline:
+        pass  # the next table tells
+    took = table(leased, family, Seen.SILENT, times=3)
+    yield Row("same, everything denied (bounded by one probe time-out)", 2, 1.2, took)
+    leased.close()
+
+
+def rates(base: WorkerArena) -> Iterator[Row]:
+    """Asks through one stream to one pod: the path alone, and, for comparison, with a connection made for each."""
+    one, other = base.pods["x/a"], base.pods["x/b"]
+    path = _rate(base, one.key, Ready(ready=True), count=20_000)
+    tcp = _rate(base, one.key, Tcp(other.address(), 80, timeout=10), count=10_000)
+    yield Row("probes per second through one stream", 5_000, 20_000, path, unit="/s", more=True)
+    yield Row("same, each a new TCP connection to a pod (no limit set)", 0, 0, tcp, unit="/s", more=True)
+
+
+def _rate(base: WorkerArena, pod: NamespacedName, ask: Ask, *, count: int) -> float:
+    return count / seconds(lambda: base.pool.ask(pod, [ask] * count, timeout=60))
+
+
+def suites() -> Iterator[Row]:
+    """A whole run as a user starts it, and the largest process of a worker."""
+    with TemporaryDirectory() as folder:
+        options = ["-q", "-p", "no:cacheprovider", "--report", str(Path(folder, "report"))]
+        command = [sys.executable, "-m", "pytest", "suites", "-n", "2", *options]
+        began = CLOCK.now()
+        code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+        yield Row(f"all suites, 2 workers (exit code {code})", 300, 90, CLOCK.now() - began)
+        one = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "suites/netpol", "-n", "0", "-k", "POL-10", *options],
+            stdout=subprocess.DEVNULL,
+        )
+        _, _, usage = os.wait4(one.pid, 0)
+        yield Row("suite memory per worker", 150, 80, usage.ru_maxrss / 1024, unit="MB")
+
+
+def rows() -> Iterator[Row]:
+    """Every row, as it is measured."""
+    yield boot()
+    with running() as kube:
+        base = worker(kube)
+        yield arena(kube, base)
+        yield pods(kube, base)
+        yield from tables(kube, base)
+        yield from rates(base)
+        base.remove()
+    if "--short" not in sys.argv:
+        yield from suites()
+
+
+def main() -> int:
+    """Print every row; 1 when one is not as it must be."""
+    print(f"{'what':62} | {'must':>11} | {'aim':>12} | measured", flush=True)
+    print(f"{'-' * 62}-|-{'-' * 11}-|-{'-' * 12}-|-{'-' * 14}", flush=True)
+    missed = 0
+    for row in rows():
+        print(row, flush=True)
+        missed += not row.kept
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
