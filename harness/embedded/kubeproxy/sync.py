@@ -5,8 +5,6 @@ Everything it decides is decided by pure functions over one snapshot; this file 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ from harness.effects.run import RunError
 from harness.embedded.api.cache import Cache
 from harness.embedded.api.faults import RESOURCE as FAULTS
 from harness.embedded.api.interface import Api
+from harness.embedded.api.rulekeeper import Keeping, RuleKeeper
 from harness.embedded.kubeproxy.compile import compile_services
 from harness.embedded.kubeproxy.conntrack import clean, udp_front_ends
 from harness.embedded.kubeproxy.faults import Broken
@@ -25,7 +24,6 @@ from harness.embedded.kubeproxy.memory import Memory
 from harness.embedded.kubeproxy.model import Snapshot
 from harness.embedded.netns.namespace import NamespaceError
 from harness.embedded.nft.door import Door, KernelDoor
-from harness.embedded.nft.kernel import NftError
 from harness.embedded.nft.ruleset import EMPTY, Ruleset
 
 LOG = logging.getLogger(__name__)
@@ -36,8 +34,6 @@ NODES = "nodes"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 SERVICE_CIDRS = ("10.96.0.0/16", "fd00:10:96::/112")
 
-RETRY = 1.0  # seconds after a refused transaction; the next change may come much later
-RECHECK = 60.0  # seconds between looks whether somebody took our rules away; users may expect them back in 2 minutes
 
 Jitter = Callable[[], Awaitable[None]]
 
@@ -71,76 +67,46 @@ class ServiceProxy:
     ) -> None:
         self._node = node
         self._jitter = jitter
-        self._clock = clock
         self._families = families
         self._service_cidrs = service_cidrs
         self._door: Door = door if door is not None else KernelDoor(node.netns)
         self._cache = Cache(api, [SERVICES, SLICES, NODES, FAULTS])
         self._memory = Memory()
         self._health = HealthServers(node.netns, node.addresses)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._turn = asyncio.Lock()
         self._front_ends: dict[tuple[str, int], frozenset[tuple[str, int]]] = {}
         self._held: Ruleset = EMPTY
-        self.syncs = 0
-        """How often rules were compiled and handed over."""
+        keeping = Keeping("services", node.name, settle=self._settle, sync=self._sync)
+        self._keeper = RuleKeeper(keeping, cache=self._cache, door=self._door, clock=clock)
 
     @property
     def ruleset(self) -> Ruleset:
         """What the node was last given, for whoever wants to trace a packet through it."""
         return self._held
 
+    @property
+    def syncs(self) -> int:
+        """How often rules were compiled and handed over."""
+        return self._keeper.syncs
+
     async def start(self) -> None:
         """Returns when the first rules are in force."""
-        await self._cache.start()
-        seen = self._cache.generation
-        await self._attempt()
-        self._tasks = [
-            asyncio.create_task(self._follow(seen), name=f"services {self._node.name}"),
-            asyncio.create_task(self._recheck(), name=f"services {self._node.name} recheck"),
-        ]
+        await self._keeper.start()
 
     async def stop(self) -> None:
         """Stop following. The rules stay, as when a real proxy ends."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        await self._cache.stop()
+        await self._keeper.stop()
         await self._health.close()
-        await self._door.close()
 
-    async def _follow(self, seen: int) -> None:
-        while True:
-            seen = await self._cache.changed(seen)
-            await self._jitter()
-            seen = self._cache.generation
-            while not await self._attempt():
-                await self._clock.pause(RETRY)
-
-    async def _recheck(self) -> None:
-        while True:
-            await self._clock.pause(RECHECK)
-            with contextlib.suppress(NftError):
-                if not await self._door.is_intact():
-                    LOG.warning("%s: service rules were changed by somebody else", self._node.name)
-                    await self._attempt()
-
-    async def _attempt(self) -> bool:
-        try:
-            async with self._turn:
-                await self._sync()
-        except NftError as error:
-            LOG.error("%s: %s", self._node.name, error)  # noqa: TRY400  # its text says all; the trace would not
-            return False
-        return True
+    async def _settle(self, seen: int) -> None:
+        """Every change waits for the jitter, whichever it was."""
+        _ = seen
+        await self._jitter()
 
     async def _sync(self) -> None:
         snapshot = self._snapshot()
         ruleset = compile_services(snapshot)
         await self._door.replace(ruleset)
         self._held = ruleset
-        self.syncs += 1
         await self._health.serve(health_ports(snapshot))
         front_ends = udp_front_ends(snapshot)
         if front_ends != self._front_ends:

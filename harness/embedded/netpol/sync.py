@@ -7,7 +7,6 @@ into the network at once. Real agents do that while the pod is being attached; u
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,13 +16,13 @@ from harness.effects.clock import Clock
 from harness.embedded.api.cache import Cache
 from harness.embedded.api.faults import RESOURCE as FAULTS
 from harness.embedded.api.interface import Api
+from harness.embedded.api.rulekeeper import Keeping, RuleKeeper
 from harness.embedded.netpol.compile import ISOLATED, compile_policies
 from harness.embedded.netpol.faults import Broken
 from harness.embedded.netpol.memory import Memory
 from harness.embedded.netpol.model import Object, Snapshot, addresses_of, is_policed
 from harness.embedded.netpol.own_pods import OwnPods, isolated_addresses
 from harness.embedded.nft.door import Door, KernelDoor
-from harness.embedded.nft.kernel import NftError
 from harness.embedded.nft.ruleset import EMPTY, Ruleset
 
 LOG = logging.getLogger(__name__)
@@ -32,8 +31,6 @@ PODS = "pods"
 NAMESPACES = "namespaces"
 POLICIES = "networkpolicies.networking.k8s.io"
 
-RETRY = 1.0  # seconds after a refused transaction; the next change may come much later
-RECHECK = 60.0  # seconds between looks whether somebody took our rules away
 
 Jitter = Callable[[], Awaitable[None]]
 
@@ -66,51 +63,34 @@ class PolicyAgent:
     ) -> None:
         self._node = node
         self._jitter = jitter
-        self._clock = clock
         self._families = families
         self._door: Door = door if door is not None else KernelDoor(node.netns)
         self._cache = Cache(api, [PODS, NAMESPACES, POLICIES, FAULTS])
         self._memory = Memory()
         self._own_pods = OwnPods()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._turn = asyncio.Lock()
         self._met: frozenset[str] = frozenset()
         self._held: Ruleset = EMPTY
-        self.syncs = 0
-        """How often rules were compiled and handed over."""
+        keeping = Keeping("policies", node.name, settle=self._settle, sync=self._sync)
+        self._keeper = RuleKeeper(keeping, cache=self._cache, door=self._door, clock=clock)
 
     @property
     def ruleset(self) -> Ruleset:
         """What the node was last given, for whoever wants to trace a packet through it."""
         return self._held
 
+    @property
+    def syncs(self) -> int:
+        """How often rules were compiled and handed over."""
+        return self._keeper.syncs
+
     async def start(self) -> None:
         """Returns when the first rules are in force."""
-        await self._cache.start()
-        seen = self._cache.generation
-        await self._attempt()
-        self._tasks = [
-            asyncio.create_task(self._follow(seen), name=f"policies {self._node.name}"),
-            asyncio.create_task(self._recheck(), name=f"policies {self._node.name} recheck"),
-        ]
+        await self._keeper.start()
 
     async def stop(self) -> None:
         """Stop following. The rules stay: an agent that ends must not open what it closed."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        await self._cache.stop()
+        await self._keeper.stop()
         await self._own_pods.close()
-        await self._door.close()
-
-    async def _follow(self, seen: int) -> None:
-        while True:
-            seen = await self._cache.changed(seen)
-            await self._settle(seen)
-            seen = self._cache.generation
-            while not await self._attempt():
-                await self._clock.pause(RETRY)
 
     async def _settle(self, seen: int) -> None:
         """The jitter, cut short by a pod that waits for us."""
@@ -130,23 +110,6 @@ class PolicyAgent:
     def _local_addresses(self) -> frozenset[str]:
         return frozenset(one for pod in self._local_pods() if is_policed(pod) for one in addresses_of(pod))
 
-    async def _recheck(self) -> None:
-        while True:
-            await self._clock.pause(RECHECK)
-            with contextlib.suppress(NftError):
-                if not await self._door.is_intact():
-                    LOG.warning("%s: policy rules were changed by somebody else", self._node.name)
-                    await self._attempt()
-
-    async def _attempt(self) -> bool:
-        try:
-            async with self._turn:
-                await self._sync()
-        except NftError as error:
-            LOG.error("%s: %s", self._node.name, error)  # noqa: TRY400  # its text says all; the trace would not
-            return False
-        return True
-
     async def _sync(self) -> None:
         planted = tuple(self._cache.all(FAULTS))
         broken = Broken(planted, node=self._node.name)
@@ -164,5 +127,4 @@ class PolicyAgent:
         ruleset = compile_policies(snapshot)
         await self._door.replace(ruleset)
         self._held, self._met = ruleset, met
-        self.syncs += 1
         await self._own_pods.deny(pods, isolated_addresses(ruleset, ISOLATED.values()), broken)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.embedded.api.rulekeeper import RETRY
 from harness.embedded.kubeproxy.compile import SERVICE_IPS, TABLE
-from harness.embedded.kubeproxy.sync import RETRY, ServiceProxy
+from harness.embedded.kubeproxy.sync import ServiceProxy
 from harness.embedded.nft.fake import FakeDoor
 from harness.embedded.nft.kernel import NftError
 from harness.embedded.nft.ruleset import Family, Ruleset
