@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shlex
+import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -63,6 +67,74 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise RunError(argv, f"still running after {timeout:g} s", err=error.stderr or b"") from error
     return _checked(Completed(tuple(argv), done.returncode, done.stdout, done.stderr), check=check)
+
+
+def run_told(
+    argv: Sequence[str],
+    *,
+    tell: Callable[[str], None],
+    stdin: bytes = b"",
+    timeout: float = 30.0,
+    check: bool = True,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """As `run`, but hand on each line, of both outputs, as it comes; for what takes long enough to be watched.
+
+    The command ends with us however we end, where the platform can do that, and its children with it when it overruns.
+    """
+    try:
+        process = subprocess.Popen(
+            [*_tied(), *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise RunError(argv, "not found") from error
+    overran = threading.Event()
+
+    def overrun() -> None:
+        overran.set()
+        _kill_group(process)
+
+    timer = threading.Timer(timeout, overrun)
+    timer.start()
+    try:
+        lines = list(_lines_of(process, stdin, tell))
+        process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None:
+            _kill_group(process)
+            process.wait()
+    if overran.is_set():
+        raise RunError(argv, f"still running after {timeout:g} s", err=b"".join(lines[-3:]))
+    return _checked(Completed(tuple(argv), process.returncode, b"".join(lines), b""), check=check)
+
+
+def _lines_of(process: subprocess.Popen[bytes], stdin: bytes, tell: Callable[[str], None]) -> Iterator[bytes]:
+    if process.stdin is None or process.stdout is None:
+        raise RunError((), "was started without pipes")
+    with process.stdout as output:
+        # A command that ends without reading closes the pipe: its exit code says more than a broken pipe would.
+        with contextlib.suppress(BrokenPipeError), process.stdin as entrance:
+            entrance.write(stdin)
+        for line in output:
+            tell(line.decode(errors="replace").rstrip())
+            yield line
+
+
+def _tied() -> list[str]:
+    """A prefix that makes the kernel kill a command when the thread that started it ends; Linux only."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 async def run_async(

@@ -14,7 +14,7 @@ import pytest
 from harness.plugin import options, outcomes
 from harness.plugin.fixtures import arena, check, cluster, deploy, kube, last_change, turn, worker_arena
 from harness.plugin.hooks import Controller, Recorder
-from harness.plugin.session import HEADERS, PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
+from harness.plugin.session import PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
 __all__ = ["arena", "check", "cluster", "deploy", "kube", "last_change", "turn", "worker_arena"]
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say at once what the run is about."""
     run = config.stash.get(RUN, None)
-    return f"harness: {HEADERS[run.options.cluster]}" if run is not None else None
+    return f"harness: {run.options.headline}" if run is not None else None
 
 
 @pytest.hookimpl(wrapper=True)

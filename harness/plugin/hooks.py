@@ -51,6 +51,10 @@ class Recorder:
             write_atomic(Path(own), junit.corrected(Path(own).read_bytes()))
         session.exitstatus = self._run.exit_code(int(exitstatus))
 
+    def pytest_unconfigure(self) -> None:
+        """A run that ended before its session began, refused or interrupted, has no other end."""
+        self._run.close()
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Our part of the terminal's last lines, and each UNKNOWN in full, as pytest does for failures."""
         if not self._run.tests:

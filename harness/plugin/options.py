@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.clusters import cni
 from harness.clusters.embedded import FAMILIES, EmbeddedCluster, Settings
+from harness.clusters.kind import KindCluster, Request, Setting
+from harness.clusters.kind.request import FAMILIES as KIND_FAMILIES
+from harness.clusters.kind.request import KEPT, KUBE_PROXY, gates
 from harness.clusters.kubeconfig import KubeconfigCluster
-from harness.clusters.provider import Provider
+from harness.clusters.provider import ClusterError, Provider
 from harness.model.waits import BadWaitError, Waits
 
-CLUSTERS = ("embedded", "kubeconfig")
+CLUSTERS = ("embedded", "kind", "kubeconfig")
 IMAGE = "docker.io/library/python:3.13-slim"
+
+HEADLINES = {
+    "embedded": "embedded cluster: exercises the suites and a reference data plane, says nothing about anyone's CNI",
+    "kubeconfig": "existing cluster: only our own namespaces are touched",
+}
+KIND_ONLY = (
+    "--cni",
+    "--k8s",
+    "--nodes",
+    "--kube-proxy",
+    "--keep",
+    "--pod-subnet",
+    "--service-subnet",
+    "--feature-gate",
+    "--control-plane-taint",
+    "--offline",
+)
+"""Options that shape a kind cluster and mean nothing for others."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +54,28 @@ class RunOptions:
     report: Path | None
     named: bool
     """Whether the user asked for a cluster by an option: then it is tried before the first test."""
+    kind: Request | None = None
+    offline: str | None = None
+    """Forbids downloads and pulls; the folder that holds what would be fetched, or empty for the cache alone."""
 
-    def provider(self) -> Provider:
-        """The provider these options stand for."""
+    @property
+    def headline(self) -> str:
+        """What the run is about, for its first lines."""
+        return self.kind.headline() if self.kind is not None else HEADLINES[self.cluster]
+
+    def provider(self, run: str, *, logs: Path, tell: Callable[[str], None]) -> Provider:
+        """The provider these options stand for; `logs` is where a cluster that cannot be made leaves its own."""
+        if self.kind is not None:
+            setting = Setting(
+                run=run,
+                images=(self.image,),
+                logs=logs,
+                waits=self.waits,
+                offline=self.offline is not None,
+                folder=Path(self.offline) if self.offline else None,
+                tell=tell,
+            )
+            return KindCluster(self.kind, setting)
         if self.cluster == "embedded":
             return EmbeddedCluster(Settings(families=FAMILIES[self.families], seed=self.seed))
         return KubeconfigCluster(path=self.kubeconfig, context=self.context)
@@ -46,11 +88,26 @@ def add(parser: pytest.Parser) -> None:
     option("--cluster", choices=CLUSTERS, default=None, help="where the cluster comes from (default: embedded)")
     option("--kubeconfig", metavar="FILE", default=None, help="kubeconfig of an existing cluster")
     option("--context", metavar="NAME", default=None, help="context of the kubeconfig; never the current one unasked")
-    option("--families", choices=sorted(FAMILIES), default=None, help="IP families of an embedded cluster (dual)")
+    option("--families", choices=KIND_FAMILIES, default=None, help="IP families of a cluster that is made (dual)")
     option("--seed", type=int, default=None, metavar="N", help="seed of the embedded cluster's jitter (1)")
     option("--agent-image", default=IMAGE, metavar="IMAGE", help=f"image with python3 for the agents ({IMAGE})")
     option("--wait", action="append", default=[], metavar="NAME=SECONDS", help="change a wait; see harness waits")
     option("--report", metavar="DIR", default=None, help="report directory (default: reports/<time>-<run>)")
+    _add_kind(parser.getgroup("harness-kind", "Kubernetes network harness: kind clusters (--cluster kind)").addoption)
+
+
+def _add_kind(option: Callable[..., None]) -> None:
+    known = ", ".join(cni.names())
+    option("--cni", metavar="NAME|FILE", default=None, help=f"network plugin: {known}, or a manifest (kindnet)")
+    option("--k8s", metavar="VERSION|IMAGE", default=None, help="Kubernetes version, or a node image")
+    option("--nodes", type=int, metavar="N", default=None, help="number of nodes, one of them the control plane (3)")
+    option("--kube-proxy", choices=KUBE_PROXY, default=None, help="mode of kube-proxy (the plugin's first choice)")
+    option("--keep", nargs="?", const=KEPT, metavar="NAME", default=None, help=f"keep and reuse it by name ({KEPT})")
+    option("--pod-subnet", metavar="CIDR[,CIDR]", default=None, help="addresses of pods")
+    option("--service-subnet", metavar="CIDR[,CIDR]", default=None, help="addresses of Services")
+    option("--feature-gate", action="append", default=[], metavar="NAME=BOOL", help="a gate, for every component")
+    option("--control-plane-taint", action="store_true", default=False, help="no ordinary pods on the control plane")
+    option("--offline", nargs="?", const="", metavar="DIR", default=None, help="fetch nothing; files are in DIR")
 
 
 def read(config: pytest.Config) -> RunOptions:
@@ -58,10 +115,8 @@ def read(config: pytest.Config) -> RunOptions:
     get: Any = config.getoption
     kubeconfig, context = get("--kubeconfig"), get("--context")
     cluster = get("--cluster") or ("kubeconfig" if kubeconfig or context else "embedded")
-    if cluster == "embedded" and (kubeconfig or context):
-        raise pytest.UsageError("--cluster embedded makes its own cluster: leave out --kubeconfig and --context")
-    if cluster == "kubeconfig" and (get("--families") or get("--seed") is not None):
-        raise pytest.UsageError("--families and --seed shape an embedded cluster: leave them out with a kubeconfig")
+    if why := _contradiction(cluster, get):
+        raise pytest.UsageError(why)
     return RunOptions(
         cluster=cluster,
         kubeconfig=Path(kubeconfig) if kubeconfig else None,
@@ -72,7 +127,44 @@ def read(config: pytest.Config) -> RunOptions:
         waits=_waits(get("--wait")),
         report=Path(get("--report")) if get("--report") else None,
         named=bool(get("--cluster") or kubeconfig or context),
+        kind=_kind(get) if cluster == "kind" else None,
+        offline=get("--offline"),
     )
+
+
+def _contradiction(cluster: str, get: Any) -> str | None:
+    """Why these options cannot stand together, in one line; None when they can."""
+    if cluster != "kubeconfig" and (get("--kubeconfig") or get("--context")):
+        return f"--cluster {cluster} makes its own cluster: leave out --kubeconfig and --context"
+    if cluster == "kubeconfig" and (get("--families") or get("--seed") is not None):
+        return "--families and --seed shape an embedded cluster: leave them out with a kubeconfig"
+    if cluster == "kind" and get("--seed") is not None:
+        return "--seed is for the embedded cluster's jitter: leave it out with --cluster kind"
+    if cluster == "embedded" and get("--families") not in {None, *FAMILIES}:
+        return f"--families {get('--families')}: an embedded cluster is {' or '.join(FAMILIES)}"
+    given = [name for name in KIND_ONLY if get(name) not in (None, [], False)]
+    if cluster != "kind" and given:
+        return f"{given[0]} shapes a kind cluster: add --cluster kind"
+    return None
+
+
+def _kind(get: Any) -> Request:
+    """What is asked of a kind cluster. Raises pytest.UsageError."""
+    try:
+        return Request(
+            cni=cni.load(get("--cni") or "kindnet"),
+            k8s=get("--k8s"),
+            nodes=3 if get("--nodes") is None else get("--nodes"),
+            families=get("--families"),
+            kube_proxy=get("--kube-proxy"),
+            pod_subnet=get("--pod-subnet") or "",
+            service_subnet=get("--service-subnet") or "",
+            feature_gates=gates(get("--feature-gate")),
+            control_plane_takes_pods=not get("--control-plane-taint"),
+            keep=get("--keep"),
+        )
+    except ClusterError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _waits(changes: list[str]) -> Waits:

@@ -35,11 +35,6 @@ SETTLED = pytest.StashKey[dict[str, float]]()
 PASSED = pytest.StashKey[bool]()
 """Whether the test itself passed, for fixtures that end after it."""
 
-HEADERS = {
-    "embedded": "embedded cluster: exercises the suites and a reference data plane, says nothing about anyone's CNI",
-    "kubeconfig": "existing cluster: only our own namespaces are touched",
-}
-
 
 @dataclass
 class WorkerSession:
@@ -82,7 +77,8 @@ class RunSession:
         self.tenancy: Tenancy | None = None
         self.facts: dict[str, Any] = {}
         self.left: list[str] = []
-        self.owner = ClusterOwner(self.options.provider(), prepare=self._move_in)
+        provider = self.options.provider(self.run, logs=self.directory / "cluster", tell=self._tell)
+        self.owner = ClusterOwner(provider, prepare=self._move_in)
 
     def worker(self, name: str = "main") -> WorkerSession:
         """The session of a worker in this process."""
@@ -98,6 +94,12 @@ class RunSession:
         except (KubeError, NotAllowedError) as error:
             raise ClusterError(str(error)) from error
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
+
+    def _tell(self, line: str) -> None:
+        """A line of progress while a cluster is made."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"harness: {line}")
 
     def note(self, report: Any) -> None:
         """Keep what a phase's report says of one of our tests; a later phase may only make it worse."""
@@ -129,9 +131,16 @@ class RunSession:
                 self.tenancy.end()
             except KubeError as error:
                 self.left.append(f"left behind, remove with `harness clean`: {error}")
-        self.owner.close()
+        self.close()
         if self.tests and self.owner.refusal is None:
             self._write()
+
+    def close(self) -> None:
+        """Remove the cluster; idempotent."""
+        try:
+            self.owner.close()
+        except ClusterError as error:
+            self.left.append(f"left behind, remove with `harness clean`: {error}")
 
     def record(self) -> RunRecord:
         """The run so far."""

@@ -7,14 +7,12 @@ that run's Lease is missing or no longer renewed, the run is dead and its namesp
 
 from __future__ import annotations
 
-import os
-import platform
 import threading
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from harness.effects import process
 from harness.effects.clock import Clock, rfc3339_micro
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
@@ -88,7 +86,7 @@ class Tenancy:
                 "kind": "Lease",
                 "metadata": {"name": LEASE, "namespace": self.home, "labels": self._owner.labels()},
                 "spec": {
-                    "holderIdentity": holder(),
+                    "holderIdentity": process.identity(),
                     "leaseDurationSeconds": DEAD_AFTER,
                     "renewTime": rfc3339_micro(self._clock.wall()),
                 },
@@ -96,28 +94,14 @@ class Tenancy:
         )
 
 
-def holder() -> str:
-    """Who holds a run: this machine and process, told apart from a later process with the same number."""
-    return f"{platform.node()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty when there is none or the platform does not tell."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
-
-
 def alive(lease: dict[str, Any] | None, *, now: float) -> bool:
     """Whether the run behind a Lease still lives. A holder on this machine is looked up, others are timed."""
     if lease is None:
         return False
     spec = lease.get("spec", {})
-    machine, _, process = str(spec.get("holderIdentity", "")).partition("/")
-    pid, _, started = process.partition("/")
-    if machine == platform.node() and pid.isdigit() and started and Path("/proc/self/stat").exists():
-        return _started(int(pid)) == started
+    known = process.lives(str(spec.get("holderIdentity", "")))
+    if known is not None:
+        return known
     renewed = datetime.fromisoformat(str(spec.get("renewTime", "1970-01-01T00:00:00Z"))).timestamp()
     return now - renewed < DEAD_AFTER
 

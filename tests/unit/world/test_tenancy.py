@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import platform
 from typing import Any
 
 import pytest
 
 from harness.effects.clock import FakeClock, rfc3339_micro
+from harness.effects.process import identity as holder
+from harness.effects.process import machine
 from harness.kube.errors import WaitTimeout
 from harness.model.waits import Waits
 from harness.world.ownership import MANAGED_BY, RUN, Owner
-from harness.world.tenancy import DEAD_AFTER, LEASE, Tenancy, alive, holder, sweep
+from harness.world.tenancy import DEAD_AFTER, LEASE, Tenancy, alive, sweep
 from tests.unit.world.fake_kube import FakeKube
 
 NOW = 1_700_000_000.0
@@ -45,13 +46,13 @@ def test_a_holder_here_is_looked_up() -> None:
 
 def test_a_reused_process_number_is_another_process() -> None:
     """The same number with another start is dead at once, however fresh its renewal is."""
-    forged = f"{platform.node()}/{os.getpid()}/1"
+    forged = f"{machine()}/{os.getpid()}/1"
     assert not alive(lease(forged), now=NOW)
 
 
 def test_a_gone_process_is_dead_at_once() -> None:
     """A killed run is swept by the next one without waiting for its Lease to run out."""
-    assert not alive(lease(f"{platform.node()}/4194304/77"), now=NOW)
+    assert not alive(lease(f"{machine()}/4194304/77"), now=NOW)
 
 
 @pytest.mark.parametrize(("ago", "lives"), [(0, True), (DEAD_AFTER - 1, True), (DEAD_AFTER, False), (1e6, False)])
@@ -60,7 +61,7 @@ def test_a_holder_elsewhere_is_timed(ago: float, lives: bool) -> None:
     assert alive(lease(foreign(), renewed=NOW - ago), now=NOW) is lives
 
 
-@pytest.mark.parametrize("identity", ["", "x", "a/b/c", f"{platform.node()}/12"])
+@pytest.mark.parametrize("identity", ["", "x", "a/b/c", f"{machine()}/12"])
 def test_a_strange_holder_is_timed(identity: str) -> None:
     """An identity of another version of ours is not taken for dead while it is fresh."""
     assert alive(lease(identity), now=NOW)

@@ -1,0 +1,162 @@
+"""Installing a network plugin on a cluster that was just made, and waiting until its network is there."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.clusters import cni_manifest
+from harness.clusters.cni import Chart, Cni, Download, Manifest, Rollout
+from harness.clusters.downloads import Downloads
+from harness.clusters.provider import ClusterError
+from harness.effects.clock import Clock
+from harness.effects.run import Completed, RunError
+from harness.kube.client import Kube
+from harness.kube.errors import KubeError, UnknownResource, WaitTimeout
+from harness.kube.patience import Patience
+from harness.kube.waiting import Object
+
+RESOURCES = {"DaemonSet": "daemonsets.apps", "Deployment": "deployments.apps", "StatefulSet": "statefulsets.apps"}
+RENDER_LIMIT = 120.0
+"""Seconds Helm may take to fetch and render a chart."""
+
+SERVED_LIMIT = 30.0
+"""Seconds a new kind of object may take from its definition to being served."""
+
+SERVED_SPACING = 0.5
+"""Seconds between two looks whether it is."""
+
+Runner = Callable[..., Completed]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a plugin is installed on, as its data may refer to it."""
+
+    cluster: str
+    families: str
+    kube_proxy: str
+    pod_subnets: Mapping[str, str]
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What `%name%` in a plugin's data stands for."""
+        return {"cluster": self.cluster, **{f"pod_subnet_{family}": net for family, net in self.pod_subnets.items()}}
+
+
+def manifest(cni: Cni, ground: Ground, *, downloads: Downloads, run: Runner) -> list[dict[str, Any]]:
+    """The objects to install; none for a plugin that is bundled or absent. Raises ClusterError; makes nothing."""
+    source = cni.source
+    if source is None:
+        return []
+    if isinstance(source, Chart):
+        text = _rendered(source, cni, ground, downloads=downloads, run=run)
+    elif isinstance(source, Manifest):
+        try:
+            text = source.path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ClusterError(f"--cni {source.path}: {error}") from error
+    else:
+        text = downloads.get(source).decode()
+    text = cni_manifest.patched(text, cni, places=ground.places, families=ground.families, kube_proxy=ground.kube_proxy)
+    return cni_manifest.objects(text, where=_where(source))
+
+
+def _where(source: Download | Chart | Manifest) -> str:
+    if isinstance(source, Chart):
+        return source.chart
+    return source.url if isinstance(source, Download) else str(source.path)
+
+
+def _rendered(chart: Chart, cni: Cni, ground: Ground, *, downloads: Downloads, run: Runner) -> str:
+    if downloads.offline and chart.repository:
+        raise ClusterError(f"--offline: CNI {cni.name} is a Helm chart: give its rendered manifest with --cni FILE")
+    values = cni_manifest.chart_values(
+        chart, places=ground.places, families=ground.families, kube_proxy=ground.kube_proxy
+    )
+    command = ["helm", "template", cni.name, chart.chart, "--namespace", "kube-system", "--include-crds"]
+    command += ["--repo", chart.repository] if chart.repository else []
+    command += ["--version", chart.version] if chart.version else []
+    for key, value in values.items():
+        command += ["--set-json", f"{key}={json.dumps(value)}"]
+    try:
+        return run(command, timeout=RENDER_LIMIT).text
+    except RunError as error:
+        if error.problem == "not found":
+            raise ClusterError(
+                f"CNI {cni.name} comes as a Helm chart and helm is not installed: install it, or give a rendered "
+                "manifest with --cni FILE"
+            ) from error
+        raise ClusterError(f"helm cannot render {chart.chart}: {error}") from error
+
+
+def apply(kube: Kube, manifest: Sequence[Mapping[str, Any]], *, clock: Clock) -> None:
+    """Put the objects into the cluster. Raises KubeError."""
+    patience = Patience(clock=clock)
+    deadline = clock.now() + SERVED_LIMIT
+    for each in manifest:
+        while True:
+            try:
+                patience(functools.partial(_put, kube, each))
+                break
+            except UnknownResource:
+                # A kind that was defined a moment ago is served a moment later.
+                if clock.now() >= deadline:
+                    raise
+                clock.sleep(SERVED_SPACING)
+
+
+def _put(kube: Kube, manifest: Mapping[str, Any]) -> None:
+    namespaced = kube.served_kind(manifest).namespaced
+    metadata = dict(manifest["metadata"])
+    if namespaced:
+        metadata.setdefault("namespace", "default")
+    else:
+        # Some manifests name a namespace where there is none.
+        metadata.pop("namespace", None)
+    kube.apply({**manifest, "metadata": metadata})
+
+
+def await_rollouts(kube: Kube, wanted: Sequence[Rollout], *, timeout: float) -> None:
+    """Wait until every workload is rolled out, one after the other. Raises ClusterError saying what it lacks."""
+    for each in wanted:
+        try:
+            kube.wait(RESOURCES[each.kind], each.name, rolled_out, timeout=timeout, namespace=each.namespace)
+        except WaitTimeout as error:
+            raise ClusterError(f"{each} was not ready after {timeout:g} s: {_lack(kube, each, error.last)}") from error
+
+
+def rolled_out(found: Object | None) -> bool:
+    """Whether a workload runs in its newest form everywhere it should."""
+    if found is None:
+        return False
+    status, spec = found.get("status") or {}, found.get("spec") or {}
+    if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
+        return False
+    if found["kind"] == "DaemonSet":
+        wanted = status.get("desiredNumberScheduled", 0)
+        return bool(wanted > 0 and status.get("updatedNumberScheduled") == wanted == status.get("numberAvailable"))
+    wanted = spec.get("replicas", 1)
+    ready = status.get("availableReplicas" if found["kind"] == "Deployment" else "readyReplicas", 0)
+    return bool(status.get("updatedReplicas", 0) == wanted == ready)
+
+
+def _lack(kube: Kube, rollout: Rollout, last: Mapping[str, Any] | None) -> str:
+    """Why a workload is not there yet: the first complaint of one of its containers, else its own numbers."""
+    if last is None:
+        return "there is none"
+    labels = ",".join(f"{k}={v}" for k, v in ((last["spec"].get("selector") or {}).get("matchLabels") or {}).items())
+    try:
+        pods = kube.list("pods", namespace=rollout.namespace, labels=labels).items
+    except KubeError as error:
+        return str(error)
+    for pod in pods:
+        status = pod.get("status", {})
+        for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") not in {None, "PodInitializing", "ContainerCreating"}:
+                return f"{container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+    return f"{len(pods)} pods, none of which says why"

@@ -1,0 +1,79 @@
+"""A kind configuration (v1alpha4) from a plan. Pure: https://kind.sigs.k8s.io/docs/user/configuration/"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from harness.clusters.cni import Cni
+from harness.clusters.kind.marks import NOTHING, Mark
+from harness.clusters.kind.versions import Version
+
+CGROUP_V1_REFUSED_SINCE = Version(1, 35)
+"""From here on a kubelet does not start on cgroup v1 unless it is told to (KEP-5573)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A kind cluster as it is going to be made. `image` None is the one kind comes with."""
+
+    name: str
+    nodes: int
+    families: str
+    kube_proxy: str
+    cni: Cni
+    image: str | None = None
+    version: Version | None = None
+    pod_subnet: str = ""
+    service_subnet: str = ""
+    feature_gates: dict[str, bool] = field(default_factory=dict)
+    control_plane_takes_pods: bool = True
+    cgroup_v1: bool = False
+    keep: bool = False
+
+    @property
+    def pod_subnets(self) -> dict[str, str]:
+        """The pod subnets by family, as patches of a CNI name them."""
+        return {"ipv6" if ":" in each else "ipv4": each for each in self.pod_subnet.split(",") if each}
+
+    def settings(self) -> str:
+        """A digest of what the cluster is made from: a kept cluster is used again for the same settings only."""
+        told = [document(self, mark=None), self.cni.name, self.cni.version, self.image, self.control_plane_takes_pods]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def document(plan: Plan, *, mark: Mark | None) -> dict[str, Any]:
+    """The configuration as a document; `mark` says on each node whose it is."""
+    networking: dict[str, Any] = {
+        "ipFamily": plan.families,
+        # kind's own choice for IPv6 is ::1, which not every engine can publish a port on.
+        "apiServerAddress": "127.0.0.1",
+        "podSubnet": plan.pod_subnet,
+        "serviceSubnet": plan.service_subnet,
+        "disableDefaultCNI": not plan.cni.bundled,
+        "kubeProxyMode": plan.kube_proxy,
+    }
+    roles = ["control-plane", *["worker"] * (plan.nodes - 1)]
+    mounts = [] if mark is None else [{"hostPath": NOTHING, "containerPath": mark.path, "readOnly": True}]
+    whole: dict[str, Any] = {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "name": plan.name,
+        "networking": {key: value for key, value in networking.items() if value != ""},
+        "nodes": [{"role": role, **({"extraMounts": mounts} if mounts else {})} for role in roles],
+    }
+    if plan.feature_gates:
+        whole["featureGates"] = dict(plan.feature_gates)
+    if plan.cgroup_v1 and plan.version is not None and plan.version >= CGROUP_V1_REFUSED_SINCE:
+        # Without a version kind turns the patch into whatever its kubeadm speaks.
+        whole["kubeadmConfigPatches"] = [yaml.safe_dump({"kind": "KubeletConfiguration", "failCgroupV1": False})]
+    return whole
+
+
+def render(plan: Plan, *, mark: Mark) -> bytes:
+    """The configuration as kind reads it from standard input."""
+    return yaml.safe_dump(document(plan, mark=mark), sort_keys=False).encode()

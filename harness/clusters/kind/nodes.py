@@ -1,0 +1,103 @@
+"""What is done to the nodes of a cluster that was just made, and what they are waited for."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.clusters.cni import Plugins, Rollout
+from harness.clusters.cni_install import await_rollouts
+from harness.clusters.downloads import Downloads
+from harness.clusters.kind.config import Plan
+from harness.clusters.kind.engine import Engine
+from harness.clusters.provider import ClusterError
+from harness.kube.client import Kube
+from harness.kube.errors import Conflict, WaitTimeout
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+PLUGIN_FOLDER = "/opt/cni/bin"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""What engines call them, and what everybody else does."""
+
+UNTAINT_ATTEMPTS = 5
+"""A node is changed by others a few times while it becomes Ready."""
+
+KUBE_PROXY = Rollout("DaemonSet", "kube-system", "kube-proxy")
+CLUSTER_DNS = Rollout("Deployment", "kube-system", "coredns")
+
+
+def take_pods(kube: Kube) -> None:
+    """Let ordinary pods run on control-plane nodes too: in a cluster of ours they are just more nodes."""
+    for name in [node["metadata"]["name"] for node in kube.list("nodes").items]:
+        for attempt in range(UNTAINT_ATTEMPTS):
+            try:
+                _untaint(kube, kube.get("nodes", name))
+                break
+            except Conflict:
+                # Controllers change taints, too.
+                if attempt == UNTAINT_ATTEMPTS - 1:
+                    raise
+
+
+def _untaint(kube: Kube, node: Mapping[str, Any]) -> None:
+    metadata, taints = node["metadata"], node["spec"].get("taints") or []
+    kept = [taint for taint in taints if taint.get("key") != CONTROL_PLANE]
+    if kept != taints:
+        unchanged = {"resourceVersion": metadata["resourceVersion"]}
+        kube.patch("nodes", metadata["name"], {"metadata": unchanged, "spec": {"taints": kept or None}})
+
+
+def settle(kube: Kube, plan: Plan, rollouts: Sequence[Rollout], *, timeout: float) -> None:
+    """Wait until network, nodes and cluster DNS are there, each for `timeout`. Raises ClusterError, KubeError."""
+    proxy = [] if plan.kube_proxy == "none" else [KUBE_PROXY]
+    await_rollouts(kube, [*rollouts, *proxy], timeout=timeout)
+    try:
+        kube.wait_all("nodes", _all_ready, timeout=timeout, what="nodes Ready")
+    except WaitTimeout as error:
+        late = ", ".join(_complaints(kube.list("nodes").items)) or "there are none"
+        raise ClusterError(f"nodes were not Ready after {timeout:g} s: {late}") from error
+    await_rollouts(kube, [CLUSTER_DNS], timeout=timeout)
+
+
+def _all_ready(nodes: Sequence[Mapping[str, Any]]) -> bool:
+    return bool(nodes) and not list(_complaints(nodes))
+
+
+def _complaints(nodes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    for node in nodes:
+        conditions = {each["type"]: each for each in (node.get("status") or {}).get("conditions") or []}
+        ready = conditions.get("Ready", {})
+        if ready.get("status") != "True":
+            yield f"{node['metadata']['name']}: {ready.get('message') or 'says nothing'}"
+
+
+def add_plugins(docker: Engine, nodes: Sequence[str], plugins: Plugins, *, downloads: Downloads) -> None:
+    """Copy CNI plugin programs into every node. Raises ClusterError, RunError."""
+    architecture = platform(docker.info()).partition("/")[2]
+    if architecture not in plugins.archives:
+        raise ClusterError(f"there are no CNI plugins for {architecture}: {', '.join(plugins.archives)}")
+    archive = only(downloads.get(plugins.archives[architecture]), plugins.files)
+    for node in nodes:
+        docker.execute(node, "tar", "--extract", "--file", "-", "--directory", PLUGIN_FOLDER, stdin=archive)
+
+
+def only(archive: bytes, names: Sequence[str]) -> bytes:
+    """A tar archive with just these files of a compressed one. Raises ClusterError when one is not in it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as full, tarfile.open(fileobj=made, mode="w") as small:
+        there = {member.name.rpartition("/")[2]: member for member in full.getmembers() if member.isfile()}
+        for name in names:
+            if name not in there:
+                raise ClusterError(f"the archive of CNI plugins has no {name}")
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = there[name].size, 0o755
+            small.addfile(entry, full.extractfile(there[name]))
+    return made.getvalue()
+
+
+def platform(info: Mapping[str, Any]) -> str:
+    """What the engine runs, as images name it: `linux/amd64`."""
+    told = str(info.get("Architecture", "x86_64"))
+    return f"linux/{ARCHITECTURES.get(told, told)}"
