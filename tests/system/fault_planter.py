@@ -1,0 +1,135 @@
+"""A pytest plugin for a run of the suites (`-p tests.system.fault_planter`): each test of the fault table, repeatedly.
+
+Before, during and after its fault: as it stands, with the fault planted for the namespaces of this worker's own arena,
+and with the fault gone. A promise that held during the fault is asked once again, the fault longer in force: on a busy
+machine it may have been asked too early. Faults of two workers never meet, unless their scope is the whole cluster;
+those take the writer's side of the run's lock. The suites themselves know nothing of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import pytest
+
+from harness.kube.client import Kube
+from harness.plugin.session import WORKER
+from harness.suite.arena import WorkerArena
+from harness.suite.facts import ClusterFacts
+from harness.suite.faults import NOTICE, planted
+from tests.system.fault_table import ROWS, Row, Scope
+
+PHASES = ("before", "during", "again", "after")
+PATIENCE = 3.0
+"""Seconds until a broken promise counts as broken: ten times what the embedded cluster needs to follow a change."""
+PROGRAMS = ("dns_program", "service_program", "policy_live", "endpoints_program", "pod_network")
+"""The waits that a fault makes last to their end."""
+IMPATIENT = {**dict.fromkeys(PROGRAMS, PATIENCE), "denied_retry_timeout": 1.0}
+LONG_NOTICE = 4.0
+"""Seconds a fault is given before a promise that held is asked again."""
+
+_caught: set[int] = set()
+"""Rows whose promise was broken in the phase `during`, in this process."""
+
+
+def _rows(function: str) -> list[tuple[int, Row]]:
+    """Rows whose test is this function, whatever its parameters, with their places in the table."""
+    return [(place, row) for place, row in enumerate(ROWS) if row.test.partition("[")[0] == function]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Choose from the table."""
+    parser.addoption("--fault", action="append", default=[], metavar="ID", help="only rows of this fault; repeatable")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of the table is there once for each of its faults and phases; what does not belong goes later."""
+    function = metafunc.definition.nodeid.removeprefix("suites/")
+    wanted = [(place, phase) for place, _ in _rows(function) for phase in PHASES]
+    if wanted:
+        metafunc.parametrize(
+            "fault_phase", wanted, ids=[f"@{place}:{phase}@" for place, phase in wanted], indirect=True
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the table, each fault's in order and on one worker; the slowest, of policies, come first."""
+    chosen = config.getoption("--fault") or {row.fault for row in ROWS}
+    kept: list[tuple[int, int, pytest.Item]] = []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        place, phase = callspec.params.get("fault_phase", (None, "")) if callspec else (None, "")
+        if place is None or ROWS[place].fault not in chosen:
+            continue
+        if plain(item.nodeid) == f"suites/{ROWS[place].test}":
+            item.add_marker(pytest.mark.xdist_group(f"{place}"))
+            if ROWS[place].scope is Scope.EVERYWHERE:
+                item.add_marker(pytest.mark.exclusive)
+            kept.append((place, PHASES.index(phase), item))
+    items[:] = [item for _, _, item in sorted(kept, key=lambda each: (-each[0], each[1]))]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what was caught."""
+    report = yield
+    place = told(item.nodeid)
+    if place is not None and place[1] == "during" and report.failed:
+        _caught.add(place[0])
+    return report
+
+
+def plain(name: str) -> str:
+    """A test's name as the suites know it."""
+    function, bracket, rest = name.partition("[")
+    parts = [part for part in rest.rpartition("]")[0].split("@") if not part.endswith(PHASES)]
+    case = "".join(parts).strip("-")
+    return f"{function}[{case}]" if bracket and case else function
+
+
+def told(name: str) -> tuple[int, str] | None:
+    """Which row and phase a test of such a run belongs to."""
+    for part in name.split("@"):
+        place, _, phase = part.partition(":")
+        if place.isdigit() and phase in PHASES:
+            return int(place), phase
+    return None
+
+
+@pytest.fixture(autouse=True)
+def fault_phase(
+    request: pytest.FixtureRequest,
+    pytestconfig: pytest.Config,
+    kube: Kube,
+    cluster: ClusterFacts,
+    worker_arena: WorkerArena,
+    turn: None,  # an exclusive one is alone before the fault is there
+) -> Iterator[None]:
+    """Plant the row's fault when the arena stands, and be impatient then."""
+    place, phase = request.param
+    if phase in {"before", "after"}:
+        yield
+        return
+    if phase == "again" and place in _caught:
+        pytest.skip("the promise was broken at once")
+    session = pytestconfig.stash[WORKER]
+    usual = session.options
+    session.options = replace(usual, waits=usual.waits.override(IMPATIENT))
+    worker_arena.waits = session.options.waits
+    try:
+        with plant(kube, ROWS[place], worker_arena, cluster, notice=NOTICE if phase == "during" else LONG_NOTICE):
+            yield
+    finally:
+        session.options, worker_arena.waits = usual, usual.waits
+
+
+def plant(
+    kube: Kube, row: Row, arena: WorkerArena, cluster: ClusterFacts, *, notice: float
+) -> contextlib.AbstractContextManager[str]:
+    """The row's fault in its scope."""
+    spaces = () if row.scope is Scope.EVERYWHERE else tuple(arena.namespaces.values())
+    nodes = (cluster.node_names[-1],) if row.scope is Scope.NODE else ()
+    return planted(kube, row.fault, params=row.params, namespaces=spaces, nodes=nodes, notice=notice)

@@ -1,0 +1,158 @@
+"""Planted faults and who catches them: fault, the suite test that must fail, the requirements, the layer it must name.
+
+Ids of faults are those of the catalogue's fault lists. `over_time` faults break what happens after a change; the others
+break what stands. `outright` rows are also proved with the suites run as they are and the fault planted from outside.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+DNS, KUBELET, PROXY, POLICY = "dns", "kubelet", "service proxy", "policy"
+NETWORK, SLICES = "pod network", "endpointslice controller"
+
+
+class Scope(enum.Enum):
+    """Where a fault is planted."""
+
+    ARENA = "the namespaces of one arena"
+    NODE = "one node, for the namespaces of one arena"
+    EVERYWHERE = "the whole cluster"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A fault and the test that catches it (a node id below `suites/`)."""
+
+    fault: str
+    test: str
+    ids: tuple[str, ...]
+    layer: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    scope: Scope = Scope.ARENA
+    over_time: bool = False
+    outright: bool = False
+
+    @property
+    def area(self) -> str:
+        """The suite of the test."""
+        return self.test.partition("/")[0]
+
+
+def _names(fault: str, case: str, *ids: str, scope: Scope = Scope.ARENA, outright: bool = False) -> Row:
+    test = f"dns/test_names.py::test_names[{case}]"
+    return Row(fault=fault, test=test, ids=ids, layer=DNS, scope=scope, outright=outright)
+
+
+def _name_change(fault: str, test: str, *ids: str, outright: bool = False) -> Row:
+    return Row(fault=fault, test=f"dns/test_changes.py::{test}", ids=ids, layer=DNS, over_time=True, outright=outright)
+
+
+def _service(fault: str, case: str, *ids: str, scope: Scope = Scope.ARENA, outright: bool = False) -> Row:
+    test = f"services/test_static.py::test_service[{case}]"
+    return Row(fault=fault, test=test, ids=ids, layer=PROXY, scope=scope, outright=outright)
+
+
+def _flow(fault: str, test: str, *ids: str) -> Row:
+    return Row(fault=fault, test=f"services/test_flows.py::{test}", ids=ids, layer=PROXY, over_time=True)
+
+
+def _slices(fault: str, test: str, *ids: str, over_time: bool = False, outright: bool = False) -> Row:
+    test = f"endpointslices/test_slices.py::{test}"
+    return Row(fault=fault, test=test, ids=ids, layer=SLICES, over_time=over_time, outright=outright)
+
+
+def _table(fault: str, case: str, *ids: str, outright: bool = False) -> Row:
+    return Row(fault=fault, test=f"netpol/test_tables.py::test_table[{case}]", ids=ids, layer=POLICY, outright=outright)
+
+
+def _policy_change(fault: str, test: str, *ids: str, outright: bool = False) -> Row:
+    test = f"netpol/test_changes.py::{test}"
+    return Row(fault=fault, test=test, ids=ids, layer=POLICY, over_time=True, outright=outright)
+
+
+ROWS = (
+    _names("dns/F-03", "clusterip/addresses", "DNS-103", outright=True),
+    _names("dns/F-05", "zone/unknown-service", "DNS-016"),
+    _names("dns/F-08", "transport/tcp", "DNS-602", scope=Scope.EVERYWHERE),
+    _names("dns/F-25", "headless/published", "DNS-206"),
+    _names("dns/F-28", "headless/addresses", "DNS-201"),
+    _names("dns/F-30", "clusterip/srv", "DNS-122"),
+    _names("dns/F-40", "external/inside", "DNS-308"),
+    _names("dns/F-44", "zone/no-wildcards", "DNS-021"),
+    _names("dns/F-48", "clusterip/types", "DNS-106"),
+    _name_change("dns/F-16", "test_new_service", "DNS-701", outright=True),
+    _name_change("dns/F-17", "test_deleted_service", "DNS-704"),
+    _name_change("dns/F-19", "test_new_service", "DNS-702"),
+    _name_change("dns/F-26", "test_terminating_pod_leaves", "DNS-210"),
+    Row(
+        fault="dns/F-24",
+        test="dns/test_conditions.py::test_only_ready_endpoints_have_names",
+        ids=("DNS-215",),
+        layer=DNS,
+    ),
+    Row(fault="dns/F-35", test="dns/test_resolver.py::test_new_pods_resolve", ids=("DNS-982",), layer=KUBELET),
+    Row(
+        fault="services/F54",
+        test="network/test_pods.py::test_addresses_are_kept[ipv4]",
+        ids=("NET-010", "NET-011"),
+        layer=NETWORK,
+        outright=True,
+    ),
+    Row(
+        fault="services/F53",
+        test="network/test_pods.py::test_bulk_passes[ipv4]",
+        ids=("NET-038",),
+        layer=NETWORK,
+        scope=Scope.EVERYWHERE,
+    ),
+    Row(
+        fault="services/F52",
+        test="network/test_steady.py::test_paths_stay_open",
+        ids=("NET-006",),
+        layer=NETWORK,
+        over_time=True,
+        outright=True,
+    ),
+    _service("services/F74", "clusterip/no-endpoints", "SVC-048", "SVC-049", outright=True),
+    _service("services/F15", "clusterip/hairpin", "SVC-044", "SVC-046"),
+    _service("services/F55", "nodeport/every-node", "SVC-161"),
+    _service("services/F69", "clusterip/all-backends", "SVC-005", scope=Scope.NODE),
+    _service("services/F71", "clusterip/two-protocols", "SVC-014"),
+    _flow("services/F05", "test_affinity_expires", "SVC-076"),
+    _flow("services/F25", "test_datagram_flow_moves[clusterip]", "SVC-201"),
+    _flow("services/F25", "test_datagram_flow_moves[nodeport]", "SVC-200"),
+    _flow("services/F75", "test_node_port_of_a_deleted_service", "SVC-171"),
+    Row(
+        fault="services/F18",
+        test="services/test_changes.py::test_selector_moves",
+        ids=("SVC-019",),
+        layer=PROXY,
+        over_time=True,
+        outright=True,
+    ),
+    _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
+    _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
+    _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),
+    _slices("services/F60", "test_deleted_slices_return", "EPS-003", over_time=True, outright=True),
+    _slices("services/F63", "test_services_without_slices", "EPS-018"),
+    _slices("services/F70", "test_split_by_ports", "EPS-012", outright=True),
+    _table("policy/3", "POL-253", "POL-253"),
+    _table("policy/12", "POL-323", "POL-323"),
+    _table("policy/19", "POL-331", "POL-331"),
+    _table("policy/38", "POL-201", "POL-201", outright=True),
+    _table("policy/40", "POL-205", "POL-205"),
+    _table("policy/49", "POL-106", "POL-106"),
+    _table("policy/58", "POL-102", "POL-102"),
+    Row(
+        fault="policy/59",
+        test="netpol/test_families.py::test_selectors_hold_for_both",
+        ids=("POL-702",),
+        layer=POLICY,
+    ),
+    _policy_change("policy/60", "test_namespace_becomes_a_peer", "POL-466"),
+    _policy_change("policy/61", "test_pod_becomes_a_target", "POL-462", outright=True),
+    _policy_change("policy/62", "test_pod_selector_moves", "POL-455"),
+)
