@@ -33,6 +33,9 @@ SNAPSHOT_KINDS = ("pods", "services", "endpointslices.discovery.k8s.io", "networ
 WEB = {"a": 80, "b": 81}
 """The port called `web` on the pods of a name: T9w of the policy catalogue, where one name has different numbers."""
 
+READS = 6
+"""Requests under way at once when the API is read: a look reads about ten lists."""
+
 CHANGING = (Crash, Ready, Serve, StopServing)
 """Asks that change a pod, and with it what the cluster has to follow."""
 
@@ -92,6 +95,7 @@ class WorkerArena:
         self.pods: dict[str, ArenaPod] = {}
         self.table: tuple[str, ...] = ()
         self.patience = Patience()
+        self.lanes = ThreadPoolExecutor(READS, thread_name_prefix="reads")
         self.debts: list[Debt] = []
         """What tests could not take back when they ended."""
 
@@ -179,6 +183,7 @@ class WorkerArena:
     def remove(self) -> None:
         """Close the streams and delete the namespaces. What fails is the run's end's: it removes all that is marked."""
         self.pool.close()
+        self.lanes.shutdown()
         for name in self.namespaces.values():
             with contextlib.suppress(KubeError):
                 self.kube.delete("namespaces", name)
@@ -252,6 +257,11 @@ class Arena:
         self.kube.delete(resource, name, namespace=self.namespace(namespace), grace=grace)
         self._changed()
 
+    def patch(self, resource: str, name: str, patch: Mapping[str, Any], *, namespace: str = "x") -> None:
+        """Change something this test made, by a merge patch."""
+        self.kube.patch(resource, name, dict(patch), namespace=self.namespace(namespace))
+        self._changed()
+
     def start(self, pods: Mapping[str, PodShape], *, ready: bool = True) -> None:
         """More pods: `{"x/d": PodShape(...)}`; gone with the test.
 
@@ -314,8 +324,7 @@ class Arena:
 
     def read(self, jobs: Iterable[tuple[str, str | None]]) -> Snapshot:
         """What the API says now of these resources, each in its namespace, side by side."""
-        with ThreadPoolExecutor(8) as lanes:
-            lists = list(lanes.map(lambda job: self.kube.list(job[0], namespace=job[1]).items, list(jobs)))
+        lists = self._base.lanes.map(lambda job: self.kube.list(job[0], namespace=job[1]).items, list(jobs))
         return Snapshot.of(item for items in lists for item in items)
 
     # -- ending ---------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from harness.suite.proof import answered_by
 
 ZONE_KINDS = ("services", "endpointslices.discovery.k8s.io")
 
+PRESENT = frozenset({Kind.POSITIVE, Kind.APEX_SOA})
+
 ROUND = 2
 """Times a question is asked in one look: cluster DNS has two replicas, and one of them may be wrong alone."""
 
@@ -83,20 +85,20 @@ def name_findings(
     if not questions:
         raise ValueError("no questions: nothing would be looked at")
     zone = zone_of(snapshot or zone_snapshot(arena), cluster)
-    if present and not any(zone.expect(each.name, each.type).promised.kind is Kind.POSITIVE for each in questions):
-        names = ", ".join(map(str, questions))
-        ground = Difference(
-            "the zone by the API's objects", f"some of {names}", "none of them", verdict=Verdict.UNKNOWN
-        )
-        return Findings((ground,), frozenset({Symptom.DNS_ASKED}))
+    if present and not any(zone.expect(each.name, each.type).promised.kind in PRESENT for each in questions):
+        ground = Difference("names with records by the API's objects", "some", "none", verdict=Verdict.UNKNOWN)
+        return Findings((ground,), asked=", ".join(map(str, questions)))
     asked = ask_names(arena, cluster, list(questions) * ROUND, client=client, shape=shape)
     found = [_judged(zone.expect(each.question.name, each.question.type), each) for each in asked]
     return _told(arena, cluster, client, [(each, one) for each, one in zip(asked, found, strict=True) if one])
 
 
-def zone_snapshot(arena: Arena) -> Snapshot:
-    """The objects the zone follows from, of the arena's namespaces and of the cluster's own Services."""
-    ours = list(arena.namespaces.values())
+def zone_snapshot(arena: Arena, letters: Iterable[str] = ()) -> Snapshot:
+    """The objects the zone follows from, of the arena's namespaces and of the cluster's own Services.
+
+    `letters` narrows it to some namespaces of the arena, for questions about no others.
+    """
+    ours = [arena.namespace(letter) for letter in letters] or list(arena.namespaces.values())
     jobs = [(kind, space) for kind in ZONE_KINDS for space in (*ours, "default", "kube-system")]
     return arena.read([*jobs, *(("pods", space) for space in ours), ("namespaces", None)])
 

@@ -1,7 +1,7 @@
 """Questions to the cluster DNS, as data. The answer is the oracle's: it follows from the API's objects.
 
 A name is written in the shorthand of `ZoneNames`: `cip` is `cip.<namespace>.svc.<zone>.`, `=` the zone itself, `=x`
-`x.<zone>.`, `PTR cip` the reverse name of its address, `!x` an absolute name as it stands.
+`x.<zone>.`, `PTR cip` the reverse name of its address.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from suites.dns.zone import LONG
 
 ADDRESSES = ("A", "AAAA")
-OTHERS = ("MX", "TXT", "NS", "HTTPS", "SVCB", "CAA")
+OTHERS = ("MX", "TXT", "NS", "CNAME", "HTTPS", "SVCB", "CAA")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,9 @@ class NameCase:
     types: Sequence[str] = ADDRESSES
     needs: Sequence[str] = ()
     proto: str = "udp"
+    absent: bool = False
+    """Whether none of the names has records; otherwise some have, or the fixture is not what the case needs."""
+    clients: Sequence[str] = ("x/a",)
 
 
 CASES = (
@@ -41,7 +44,7 @@ CASES = (
         ids=("DNS-007", "DNS-011"),
         promise="The apex of the zone exists: it has an SOA, and no addresses.",
         names=("=",),
-        types=("SOA", "A", "AAAA", "MX"),
+        types=("SOA", "A", "AAAA", "MX", "HTTPS"),
     ),
     NameCase(
         name="zone/empty-nonterminals",
@@ -49,32 +52,44 @@ CASES = (
         promise="Names between the zone and its Services exist without data.",
         names=("=svc", "={n}.svc"),
         types=("A",),
+        absent=True,
     ),
     NameCase(
         name="zone/unknown-namespace",
         ids=("DNS-015",),
         promise="Names in a namespace that does not exist are NXDOMAIN.",
         names=("=no-such-namespace.svc", "=x.no-such-namespace.svc"),
+        absent=True,
     ),
     NameCase(
         name="zone/unknown-service",
         ids=("DNS-016", "DNS-018"),
         promise="A Service that does not exist is NXDOMAIN for every type.",
         names=("nope",),
-        types=("A", "AAAA", "SRV", *OTHERS),
+        types=("A", "AAAA", "SRV", "PTR", "NAPTR", "TYPE65280", *OTHERS),
+        absent=True,
     ),
-    NameCase(name="zone/unknown-name", ids=("DNS-017",), promise="A name nobody made is NXDOMAIN.", names=("=nope",)),
+    NameCase(
+        name="zone/unknown-name",
+        ids=("DNS-017",),
+        promise="A name nobody made is NXDOMAIN.",
+        names=("=nope",),
+        absent=True,
+    ),
     NameCase(
         name="zone/below-services",
         ids=("DNS-020",),
         promise="Names with more labels below a Service are NXDOMAIN.",
         names=("foo.cip", "x.y.z.cip"),
+        absent=True,
     ),
     NameCase(
         name="zone/no-wildcards",
         ids=("DNS-021",),
         promise="`*` and `any` are ordinary labels, not wildcards.",
-        names=("*", "any", "*.cip", "any.hl"),
+        names=("*", "any", "*.cip", "any.hl", "=cip.*.svc", "*._tcp.hl"),
+        types=("A", "AAAA", "SRV"),
+        absent=True,
     ),
     NameCase(
         name="zone/special-labels",
@@ -92,28 +107,31 @@ CASES = (
         name="clusterip/types",
         ids=("DNS-106", "DNS-117", "DNS-119"),
         promise="NodePort and affinity change nothing about names, and Services on the same pods do not mix.",
-        names=("np", "cip", "cip-twin"),
+        names=("np", "cip", "cip-twin", "_http._tcp.np", "_http._tcp.cip-twin"),
+        types=("A", "AAAA", "SRV"),
     ),
     NameCase(
         name="clusterip/without-endpoints",
         ids=("DNS-110", "DNS-111", "DNS-112"),
         promise="A Service resolves whether or not anything is ready behind it.",
-        names=("cip-noep", "cip-unready", "cip-noselector"),
+        names=("cip-noep", "cip-unready", "cip-noselector", "_http._tcp.cip-noep"),
+        types=("A", "AAAA", "SRV"),
     ),
     NameCase(
         name="clusterip/api",
         ids=("DNS-113",),
-        promise="The API's Service resolves from everywhere.",
+        promise="The API's Service resolves from every namespace.",
         names=("=kubernetes.default.svc",),
+        clients=("x/a", "y/b", "z/c", "n/hl-0"),
     ),
     NameCase(
         name="clusterip/dns-itself",
         ids=("DNS-114", "DNS-131"),
         promise="The DNS Service resolves itself, with an SRV record for each of its ports.",
         names=(
-            "=kube-dns.kube-system.svc",
-            "=_dns._udp.kube-dns.kube-system.svc",
-            "=_dns-tcp._tcp.kube-dns.kube-system.svc",
+            "={dns}.kube-system.svc",
+            "=_dns._udp.{dns}.kube-system.svc",
+            "=_dns-tcp._tcp.{dns}.kube-system.svc",
         ),
         types=("A", "SRV"),
     ),
@@ -126,7 +144,7 @@ CASES = (
     ),
     NameCase(
         name="clusterip/srv",
-        ids=("DNS-120", "DNS-121", "DNS-122", "DNS-124", "DNS-130"),
+        ids=("DNS-120", "DNS-121", "DNS-122", "DNS-130"),
         promise="Each named port has an SRV record with the Service's own port and name.",
         names=("_http._tcp.cip", "_sip._udp.cip", "_http._tcp.cip-map", "_http._tcp.np"),
         types=("SRV",),
@@ -137,6 +155,7 @@ CASES = (
         promise="Wrong protocols, unknown port names and unnamed ports have no SRV record.",
         names=("_http._udp.cip", "_nope._tcp.cip", "_80._tcp.cip-unnamed", "_http._tcp.cip-unnamed"),
         types=("SRV",),
+        absent=True,
     ),
     NameCase(
         name="clusterip/letter-case",
@@ -158,6 +177,7 @@ CASES = (
         promise="Types a Service's name does not own are NODATA.",
         names=("cip",),
         types=OTHERS,
+        absent=True,
     ),
     NameCase(
         name="headless/addresses",
@@ -169,15 +189,16 @@ CASES = (
         name="headless/nobody",
         ids=("DNS-204", "DNS-248"),
         promise="A headless Service with nothing ready behind it does not exist.",
-        names=("hl-empty", "_http._tcp.hl-empty"),
-        types=("A", "AAAA", "SRV"),
+        names=("hl-empty", "_http._tcp.hl-empty", "hl-allunready", "_http._tcp.hl-allunready"),
+        types=("A", "AAAA", "SRV", "HTTPS"),
+        absent=True,
     ),
     NameCase(
         name="headless/published",
         ids=("DNS-206", "DNS-207", "DNS-208"),
-        promise="publishNotReadyAddresses shows pods that are not ready.",
-        names=("hl-pub", "_http._tcp.hl-pub"),
-        types=("A", "AAAA", "SRV"),
+        promise="publishNotReadyAddresses shows pods that are not ready, by every kind of name.",
+        names=("hl-pub", "_http._tcp.hl-pub", "pub-0.hl-pub", "PTR pub-0"),
+        types=("A", "AAAA", "SRV", "PTR"),
     ),
     NameCase(
         name="headless/slices-by-hand",
@@ -224,11 +245,12 @@ CASES = (
         ids=("DNS-270", "DNS-271"),
         promise="Types a headless name does not own are NODATA, and nothing lies below a host.",
         names=("hl", "hl-0.hl", "x.hl-0.hl"),
-        types=("TXT", "MX", "HTTPS"),
+        types=("TXT", "MX", "HTTPS", "CAA"),
+        absent=True,
     ),
     NameCase(
         name="external/cname",
-        ids=("DNS-301", "DNS-304", "DNS-306"),
+        ids=("DNS-301", "DNS-306"),
         promise="An ExternalName Service is a CNAME, with or without a trailing dot in its target.",
         names=("ext", "ext-dot"),
         types=("CNAME",),
@@ -245,13 +267,14 @@ CASES = (
         ids=("DNS-316", "DNS-317"),
         promise="Nothing lies below an ExternalName, not even its ports.",
         names=("x.ext", "_http._tcp.ext"),
-        types=("A", "SRV"),
+        types=("A", "CNAME", "SRV"),
+        absent=True,
     ),
     NameCase(
         name="dual-stack/clusterip",
         ids=("DNS-851", "DNS-855"),
         promise="A dual-stack Service has addresses of both families.",
-        names=("cip-both", "PTR cip-both"),
+        names=("cip-both", "PTR cip-both", "PTR cip-both#1"),
         types=("A", "AAAA", "PTR"),
         needs=("dual",),
     ),

@@ -36,4 +36,6 @@ def test_only_ready_endpoints_have_names(arena: Arena, check: Check, cluster: Cl
     arena.apply(service("cond", {"clusterIP": "None", "ports": [HTTP], "ipFamilies": [str(family)]}), *made)
     name = f"cond.{arena.namespace('x')}.svc.{cluster.zone}."
     questions = [Question(name, "A" if family is Family.V4 else "AAAA"), Question(f"_http._tcp.{name}", "SRV")]
-    check.eventually("names", lambda: name_findings(arena, cluster, questions), within=check.waits.dns_program)
+    check.eventually(
+        "names", lambda: name_findings(arena, cluster, questions, present=True), within=check.waits.dns_program
+    )

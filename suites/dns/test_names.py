@@ -5,25 +5,36 @@ Source: Kubernetes DNS-Based Service Discovery 1.1.0, and the DNS catalogue (DNS
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from harness.suite import (
     Arena,
+    Asked,
     Check,
     ClusterFacts,
     Difference,
+    Family,
     Findings,
     QueryShape,
     Question,
+    Seen,
     Symptom,
     Verdict,
     ask_names,
     name_findings,
+    no_answer,
+    one_per_node,
     requirement,
     resolve,
+    zone_snapshot,
 )
 from suites.dns.cases import CASES, NameCase
 from suites.dns.zone import ZoneNames
+
+SPELLINGS = 16
+"""Ways to spell a name; each is asked with recursion desired and without."""
 
 
 def _param(case: NameCase) -> object:
@@ -35,23 +46,30 @@ def test_names(arena: Arena, check: Check, cluster: ClusterFacts, zone: ZoneName
     """The cluster DNS says what the API's objects call for, and nothing else."""
     questions = [Question(zone(name), type_) for name in case.names for type_ in case.types]
     shape = QueryShape(proto=case.proto)
-    check.eventually(
-        "names answered",
-        lambda: name_findings(arena, cluster, questions, shape=shape),
-        within=check.waits.dns_program,
-    )
+
+    def look() -> Findings:
+        objects, present = zone_snapshot(arena, "n"), not case.absent
+        return Findings.joined(
+            name_findings(arena, cluster, questions, client=client, shape=shape, snapshot=objects, present=present)
+            for client in case.clients
+        )
+
+    check.eventually("names answered", look, within=check.waits.dns_program)
 
 
 @requirement("DNS-438", "DNS-601")
 def test_every_pod_reaches_dns(arena: Arena, check: Check, cluster: ClusterFacts, zone: ZoneNames) -> None:
     """Pods on every node reach the cluster DNS over UDP and TCP."""
-    questions = [Question(zone("=kubernetes.default.svc"), "A")]
+    questions = [Question(zone("=kubernetes.default.svc"), type_) for type_ in ("A", "AAAA")]
+    clients = one_per_node(arena, cluster)
 
     def look() -> Findings:
+        objects = zone_snapshot(arena, "n")
+        shapes = [QueryShape(proto=proto) for proto in ("udp", "tcp")]
         return Findings.joined(
-            name_findings(arena, cluster, questions, client=ref, shape=QueryShape(proto=proto))
-            for ref in ("x/a", "x/b", "x/c")
-            for proto in ("udp", "tcp")
+            name_findings(arena, cluster, questions, client=ref, shape=shape, snapshot=objects, present=True)
+            for ref in clients
+            for shape in shapes
         )
 
     check.eventually("DNS reached", look, within=check.waits.dns_program)
@@ -59,41 +77,63 @@ def test_every_pod_reaches_dns(arena: Arena, check: Check, cluster: ClusterFacts
 
 @requirement("DNS-604", "DNS-607", "DNS-606")
 def test_envelope(arena: Arena, check: Check, cluster: ClusterFacts, zone: ZoneNames) -> None:
-    """Answers about the zone are authoritative and echo the question byte for byte."""
-    name = zone("cip").swapcase()
+    """Answers about the zone are authoritative, and echo the question byte for byte and the flag of recursion."""
+    questions = [Question(mixed(zone("cip"), seed), "A") for seed in range(SPELLINGS)]
 
     def look() -> Findings:
         found: list[Difference] = []
-        for asked in ask_names(arena, cluster, [Question(name, "A")] * 4):
-            if asked.answer is None:
-                found.append(Difference(name, "an answer", asked.trouble, "RFC 1035", Verdict.UNKNOWN))
-                continue
-            if not asked.answer.aa:
-                found.append(Difference(f"{name} flags", "AA", " ".join(sorted(asked.answer.flags)), "RFC 1035"))
-            if asked.answer.question is None or asked.answer.question.name != name:
-                found.append(Difference("question echoed", name, str(asked.answer.question), "RFC 1035 4.1.2"))
-        return Findings(tuple(found), frozenset({Symptom.DNS_ASKED, Symptom.DNS_ANSWER_WRONG} if found else ()))
+        for recursion in (True, False):
+            for asked in ask_names(arena, cluster, questions, shape=QueryShape(recursion=recursion)):
+                found += enveloped(asked, recursion=recursion)
+        return names_judged(found)
 
     check.eventually("envelope", look, within=check.waits.dns_program)
+
+
+def mixed(name: str, seed: int) -> str:
+    """A name with letters in upper and lower case at random, the same for the same seed."""
+    draws = random.Random(seed)  # noqa: S311  # not for secrets
+    return "".join(draws.choice((letter.lower(), letter.upper())) for letter in name)
+
+
+def enveloped(asked: Asked, *, recursion: bool) -> list[Difference]:
+    """What is wrong with an answer around its records."""
+    if asked.answer is None:
+        return [no_answer(asked, rule="RFC 1035")]
+    name, flags, found = asked.question.name, asked.answer.flags, []
+    if not asked.answer.aa:
+        found.append(Difference(f"{name} flags", "AA", " ".join(sorted(flags)), "RFC 1035"))
+    if ("RD" in flags) is not recursion:
+        found.append(Difference(f"{name} flag RD", str(recursion), " ".join(sorted(flags)), "RFC 1035 4.1.1"))
+    if asked.answer.question is None or asked.answer.question.name != name:
+        found.append(Difference("question echoed", name, str(asked.answer.question), "RFC 1035 4.1.2"))
+    return found
+
+
+def names_judged(found: list[Difference]) -> Findings:
+    """Findings about what a DNS server said; what was not measured says nothing about it."""
+    broken = any(each.verdict is Verdict.FAIL for each in found)
+    hints = {Symptom.DNS_ASKED, Symptom.DNS_ANSWER_WRONG} if broken else {Symptom.UNMEASURED}
+    return Findings(tuple(found), frozenset(hints if found else ()))
 
 
 @requirement("DNS-614", "DNS-605")
 def test_edns_and_recursion(arena: Arena, check: Check, cluster: ClusterFacts, zone: ZoneNames) -> None:
     """An OPT record comes back only when one was sent, and questions without RD are answered alike."""
-    question = Question(zone("cip"), "A")
+    question = Question(zone("cip"), "A" if zone.family is Family.V4 else "AAAA")
 
     def look() -> Findings:
         found: list[Difference] = []
         for shape in (QueryShape(), QueryShape(edns=1232), QueryShape(recursion=False)):
             (asked,) = ask_names(arena, cluster, [question], shape=shape)
             if asked.answer is None:
-                found.append(Difference(str(shape), "an answer", asked.trouble, "RFC 6891", Verdict.UNKNOWN))
+                found.append(no_answer(asked, rule="RFC 6891"))
             elif (asked.answer.edns is not None) is not (shape.edns is not None):
                 wanted = "OPT" if shape.edns else "no OPT"
                 found.append(Difference(f"{question} with {shape}", wanted, f"edns {asked.answer.edns}", "RFC 6891"))
             elif not asked.answer.answer:
                 found.append(Difference(f"{question} with {shape}", "addresses", asked.answer.rcode, "RFC 1035"))
-        return Findings(tuple(found), frozenset({Symptom.DNS_ASKED} if found else ()))
+        return names_judged(found)
 
     check.eventually("EDNS and RD", look, within=check.waits.dns_program)
 
@@ -113,7 +153,9 @@ def test_every_degree_of_qualification(arena: Arena, check: Check, cluster: Clus
             for name, result in zip(names, resolve(arena, client, *names), strict=True):
                 if set(result.addresses) != wanted:
                     seen = ", ".join(result.addresses) or str(result)
-                    found.append(Difference(f"{client} resolves {name}", ", ".join(wanted), seen, "search list"))
-        return Findings(tuple(found), frozenset({Symptom.DNS_ASKED} if found else ()))
+                    verdict = Verdict.UNKNOWN if result.seen is Seen.UNMEASURED else Verdict.FAIL
+                    what = f"{client} resolves {name}"
+                    found.append(Difference(what, ", ".join(wanted), seen, "search list", verdict))
+        return names_judged(found)
 
     check.eventually("resolver", look, within=check.waits.dns_program)

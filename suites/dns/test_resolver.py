@@ -13,7 +13,9 @@ from harness.suite import (
     Findings,
     PodShape,
     ReadFile,
+    Seen,
     Symptom,
+    Verdict,
     parse_resolv_conf,
     requirement,
     resolve,
@@ -37,6 +39,10 @@ def test_new_pods_resolve(arena: Arena, check: Check, cluster: ClusterFacts) -> 
 def resolver(arena: Arena, cluster: ClusterFacts, ref: str) -> Findings:
     """One look at a pod's resolv.conf, and at what its own resolver makes of a name of the cluster."""
     (read,) = arena.ask(ref, ReadFile("/etc/resolv.conf"))
+    (told,) = resolve(arena, ref, "kubernetes.default")
+    if lost := [result for result in (read, told) if result.seen is Seen.UNMEASURED]:
+        differences = [Difference(f"{ref} its resolver", "told", str(each), verdict=Verdict.UNKNOWN) for each in lost]
+        return Findings(tuple(differences), frozenset({Symptom.UNMEASURED}))
     file = parse_resolv_conf(read.content.decode(errors="replace"))
     zone, space = cluster.zone, arena.namespace("x")
     ours = (f"{space}.svc.{zone}", f"svc.{zone}", zone)
@@ -50,7 +56,6 @@ def resolver(arena: Arena, cluster: ClusterFacts, ref: str) -> Findings:
         if want != got
     ]
     wrong_file = bool(found) or cluster.dns_server not in file.nameservers
-    (told,) = resolve(arena, ref, "kubernetes.default")
     if not told.addresses:
         found.append(Difference(f"{ref} resolves kubernetes.default", "its address", str(told), "DNS-982"))
     # Another nameserver may be right (a cache on the node); where names fail, it is the first suspect.

@@ -22,7 +22,7 @@ TEST_NET = ("192.0.2.7", "192.0.2.8")
 
 
 def pods(nodes: Sequence[str]) -> dict[str, PodShape]:
-    """Pods behind the Services: two ready with host names, one never ready, one without a host name."""
+    """Pods behind the Services: two ready with host names, two never ready, one without a host name."""
     at = [nodes[index % len(nodes)] for index in range(4)]
 
     def named(host: str, subdomain: str) -> dict[str, Any]:
@@ -38,12 +38,15 @@ def pods(nodes: Sequence[str]) -> dict[str, PodShape]:
             start_unready=True,
             spec=named("un-0", "hl"),
         ),
+        "n/pub-0": PodShape(
+            labels={"app": "hl", "state": "unready"},
+            node=at[3],
+            readiness=True,
+            start_unready=True,
+            spec=named("pub-0", "hl-pub"),
+        ),
         "n/anon": PodShape(labels={"app": "anon"}, node=at[3]),
     }
-
-
-UNREADY = ("n/un-0",)
-"""Pods of the fixture that never become Ready, on purpose."""
 
 
 def objects(space: str, *, zone: str, primary: Family, dual: bool) -> list[dict[str, Any]]:
@@ -53,26 +56,33 @@ def objects(space: str, *, zone: str, primary: Family, dual: bool) -> list[dict[
     single: dict[str, Any] = {"ipFamilyPolicy": "SingleStack", "ipFamilies": [str(primary)]}
     specs: dict[str, Mapping[str, Any]] = {
         "cip": {"selector": hl, "ports": [HTTP, SIP], **single},
-        "cip-twin": {"selector": hl, "ports": [HTTP], "sessionAffinity": "ClientIP", **single},
+        "cip-twin": {
+            "selector": hl,
+            "ports": [HTTP],
+            "sessionAffinity": "ClientIP",
+            "internalTrafficPolicy": "Local",
+            **single,
+        },
         "cip-both": {"selector": hl, "ports": [HTTP], **families},
         "cip-unnamed": {"selector": hl, "ports": [{"port": 80}]},
         "cip-noep": {"selector": {"app": "nobody"}, "ports": [HTTP]},
         "cip-unready": {"selector": {"state": "unready"}, "ports": [HTTP]},
         "cip-noselector": {"ports": [HTTP]},
         "cip-map": {"selector": hl, "ports": [{"name": "http", "port": 8080, "targetPort": 80}]},
-        "np": {"type": "NodePort", "selector": hl, "ports": [HTTP]},
+        "np": {"type": "NodePort", "selector": hl, "externalTrafficPolicy": "Local", "ports": [HTTP]},
         "pod": {"selector": hl, "ports": [HTTP]},
         "svc": {"selector": hl, "ports": [HTTP]},
         LONG: {"selector": hl, "ports": [HTTP]},
         "hl": {"selector": hl, "ports": [HTTP, SIP], **headless, **families},
         "hl-pub": {"selector": hl, "ports": [HTTP], "publishNotReadyAddresses": True, **headless, **families},
         "hl-empty": {"selector": {"app": "nobody"}, "ports": [HTTP], **headless},
+        "hl-allunready": {"selector": {"state": "unready"}, "ports": [HTTP], **headless},
         "hl-anon": {"selector": {"app": "anon"}, "ports": [HTTP], **headless, **families},
         "hl-map": {"selector": hl, "ports": [{"name": "http", "port": 8080, "targetPort": 80}], **headless, **families},
         "hl-noport": {"selector": hl, **headless, **families},
         "hl-unnamed": {"selector": hl, "ports": [{"port": 80}], **headless, **families},
         "hl-slice": {"ports": [HTTP], **headless, **single},
-        "ext": {"type": "ExternalName", "externalName": "target.example.test"},
+        "ext": {"type": "ExternalName", "externalName": "target.example.test", "ports": [HTTP]},
         "ext-dot": {"type": "ExternalName", "externalName": "target.example.test."},
         "ext-in": {"type": "ExternalName", "externalName": f"cip.{space}.svc.{zone}"},
         "ext-hl": {"type": "ExternalName", "externalName": f"hl.{space}.svc.{zone}"},
@@ -98,16 +108,18 @@ class ZoneNames:
     family: Family
 
     def __call__(self, shorthand: str) -> str:
-        """A name from its shorthand: `cip` below our namespace, `=x` below the zone, `PTR cip` reverse, `!x` as is.
+        """A name from its shorthand: `cip` below our namespace, `=x` below the zone, `PTR cip` reverse.
 
-        `PTR hl-0` is the reverse name of a pod's address; `IP hl-0` its dashed address; `N` stands for our namespace.
+        `PTR hl-0` is the reverse name of a pod's address, `PTR cip-both#1` of a Service's second one, `IP hl-0` a pod's
+        dashed address. `{n}` stands for our namespace, `{dns}` for the cluster's DNS Service.
         """
         if shorthand.startswith("PTR "):
-            return self.reverse(self.address(shorthand[4:]))
+            name, _, index = shorthand[4:].partition("#")
+            return self.reverse(self.address(name, int(index or 0)))
         if shorthand.startswith("="):
-            return f"{shorthand[1:].replace('{n}', self.space)}{'.' if len(shorthand) > 1 else ''}{self.cluster.zone}."
-        if shorthand.startswith("!"):
-            return shorthand[1:].replace("{n}", self.space).replace("{z}", self.cluster.zone)
+            dns = self.cluster.dns_service["metadata"]["name"] if "{dns}" in shorthand else ""
+            labels = shorthand[1:].replace("{n}", self.space).replace("{dns}", dns)
+            return f"{labels}.{self.cluster.zone}." if labels else f"{self.cluster.zone}."
         if "IP " in shorthand:
             before, _, rest = shorthand.partition("IP ")
             pod, dot, below = rest.partition(".")
@@ -115,12 +127,12 @@ class ZoneNames:
             shorthand = f"{before}{dashed}{dot}{below}"
         return f"{shorthand}.{self.space}.svc.{self.cluster.zone}."
 
-    def address(self, name: str) -> str:
-        """The first address of a Service, or of a pod of the fixture."""
+    def address(self, name: str, index: int = 0) -> str:
+        """An address of a Service, by default its first, or of a pod of the fixture."""
         if f"n/{name}" in self.base.pods:
             return self.base.pods[f"n/{name}"].address(self.family)
         found = self.base.kube.get("services", name, namespace=self.space)
-        return str(found["spec"]["clusterIP"])
+        return str(found["spec"]["clusterIPs"][index])
 
     def reverse(self, address: str) -> str:
         """The reverse name of an address."""
