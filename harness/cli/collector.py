@@ -9,9 +9,8 @@ import json
 
 import pytest
 
+from harness.cli.listing import MARK
 from harness.plugin.outcomes import ids_of, promise_of
-
-MARK = "harness-collected: "
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

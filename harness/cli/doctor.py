@@ -17,6 +17,7 @@ import click
 
 from harness.cli import existing
 from harness.clusters import embedded
+from harness.clusters.kind.checks import Check, checks
 from harness.effects.run import RunError, run
 from harness.kube.client import Kube
 from harness.world import rights
@@ -53,9 +54,19 @@ def must(what: str, told: str, *, good: bool = True) -> Finding:
 
 @click.command()
 @existing.options
-def doctor(kubeconfig: Path | None, context: str | None) -> int:
+@click.option(
+    "--cluster", "made", type=click.Choice(("embedded", "kind")), help="What clusters of that kind need here."
+)
+@click.option("--k8s", metavar="VERSION|IMAGE", help="With --cluster kind: the Kubernetes to look for.")
+def doctor(kubeconfig: Path | None, context: str | None, made: str | None, k8s: str | None) -> int:
     """What this machine can do; with --kubeconfig or --context, what we may do on that cluster."""
-    if kubeconfig is None and context is None:
+    if made is not None and (kubeconfig or context):
+        raise click.UsageError("--cluster is about this machine: leave out --kubeconfig and --context")
+    if k8s is not None and made != "kind":
+        raise click.UsageError("--k8s is about kind clusters: add --cluster kind")
+    if made == "kind":
+        findings = [_of_check(each) for each in checks(k8s=k8s)]
+    elif kubeconfig is None and context is None:
         findings = machine()
     else:
         with existing.connected(kubeconfig, context) as kube:
@@ -63,6 +74,12 @@ def doctor(kubeconfig: Path | None, context: str | None) -> int:
     for each in findings:
         click.echo(str(each))
     return 4 if any(each.state is State.MISSING for each in findings) else 0
+
+
+def _of_check(check: Check) -> Finding:
+    if check.good is None:
+        return Finding(check.what, check.told)
+    return must(check.what, check.told, good=check.good)
 
 
 def machine() -> list[Finding]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import click
 
-from harness.cli import catalogue, collector
+from harness.cli import catalogue
 from harness.cli.catalogues import requirements, suite_packages
 from harness.cli.run import pytest_arguments
 from harness.effects.run import Completed, run
 
-COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "-p", collector.__name__)
+COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "-p", "harness.cli.collector")
+MARK = "harness-collected: "
+"""Begins the line in which the collector, a plugin of that process, tells what it found."""
+
 COLLECT_LIMIT = 120.0
 """Seconds a collection may take; it takes one or two, and a loaded machine makes that ten."""
 
@@ -32,8 +35,8 @@ def collect() -> list[Case]:
     arguments = pytest_arguments(COLLECT, suite_packages())
     done = run([sys.executable, "-m", "pytest", *arguments], check=False, timeout=COLLECT_LIMIT)
     for line in done.text.splitlines():
-        if line.startswith(collector.MARK) and done.code in {0, 5}:
-            told = json.loads(line.removeprefix(collector.MARK))
+        if line.startswith(MARK) and done.code in {0, 5}:
+            told = json.loads(line.removeprefix(MARK))
             return [Case(name, tuple(ids), promise) for name, ids, promise in told]
     raise click.ClickException(f"the suites cannot be collected: {_complaint(done)}")
 
@@ -49,7 +52,7 @@ def _complaint(done: Completed) -> str:
 def list_requirements(*, markdown: bool) -> None:
     """Requirements that are decided, each with the tests that decide it."""
     cases, known = collect(), requirements()
-    deciding = tests_by_requirement(cases)
+    deciding = by_requirement(cases)
     if unknown := sorted(set(deciding) - set(known)):
         raise click.ClickException(f"tests decide requirements that are in no catalogue: {', '.join(unknown)}")
     if markdown:
@@ -61,7 +64,7 @@ def list_requirements(*, markdown: bool) -> None:
     click.echo(f"{len(deciding)} of {len(known)} requirements are decided, by {len(cases)} tests")
 
 
-def tests_by_requirement(cases: list[Case]) -> dict[str, list[Case]]:
+def by_requirement(cases: list[Case]) -> dict[str, list[Case]]:
     """The tests that decide each requirement."""
     found: dict[str, list[Case]] = {}
     for case in cases:

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
 from harness.cli import catalogue
-from harness.world import rights
 from harness.cli.catalogues import requirements
-from harness.cli.listing import Case, collect, tests_by_requirement
+from harness.cli.listing import Case, by_requirement, collect
+from harness.world import rights
 from tests.repo.sources import ROOT
 
 FIRST_LIGHT = {"DNS": 20, "NET": 8, "SVC": 15, "EPS": 3, "POL": 14}
 """Requirements of each area that are decided at least."""
 
 
-def test_the_page_is_what_the_catalogue_and_the_suites_say() -> None:
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    """The tests of the suites, collected once."""
+    return collect()
+
+
+def test_the_page_is_what_the_catalogue_and_the_suites_say(cases: list[Case]) -> None:
     """suites/CATALOGUE.md is fresh; `make catalogue` writes it."""
-    fresh = catalogue.markdown(requirements(), tests_by_requirement(collect()))
+    fresh = catalogue.markdown(requirements(), by_requirement(cases))
     assert (ROOT / "suites/CATALOGUE.md").read_text() == fresh, "stale: run `make catalogue`"
 
 
-def test_every_id_that_a_test_names_is_in_the_catalogue() -> None:
+def test_every_id_that_a_test_names_is_in_the_catalogue(cases: list[Case]) -> None:
     """No test decides a requirement that does not exist."""
-    assert set(tests_by_requirement(collect())) <= set(requirements())
+    assert set(by_requirement(cases)) <= set(requirements())
 
 
-def test_every_test_of_the_suites_decides_a_requirement() -> None:
+def test_every_test_of_the_suites_decides_a_requirement(cases: list[Case]) -> None:
     """A test that names no requirement would be seen in no report."""
-    assert not [case.name for case in collect() if not case.ids]
+    assert not [case.name for case in cases if not case.ids]
 
 
-def test_enough_is_decided_in_each_area() -> None:
+def test_enough_is_decided_in_each_area(cases: list[Case]) -> None:
     """The count of decided requirements per area does not fall below what was reached."""
-    deciding = tests_by_requirement(collect())
+    deciding = by_requirement(cases)
     counts = {area: sum(id_.startswith(f"{area}-") for id_ in deciding) for area in FIRST_LIGHT}
     assert not {area: count for area, count in counts.items() if count < FIRST_LIGHT[area]}
 
