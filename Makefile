@@ -2,6 +2,8 @@
 #
 #   make conformance                                    every suite on an embedded cluster
 #   make conformance KUBECONFIG=file CONTEXT=name       the same on an existing cluster
+#   make conformance CLUSTER=kind CNI=kindnet           the same on a kind cluster, made and removed
+#                                                       (also K8S, NODES, FAMILIES, KUBE_PROXY)
 #   make conformance ARGS="-k dns --wait policy_live=30"    more arguments for pytest
 #   make test | lint | bench | catalogue | clean
 
@@ -20,7 +22,12 @@ given = $(if $(filter command,$(origin $1)),$($1))
 cluster_options = \
 	$(if $(call given,CLUSTER),--cluster '$(CLUSTER)') \
 	$(if $(call given,KUBECONFIG),--kubeconfig '$(KUBECONFIG)') \
-	$(if $(call given,CONTEXT),--context '$(CONTEXT)')
+	$(if $(call given,CONTEXT),--context '$(CONTEXT)') \
+	$(if $(call given,CNI),--cni '$(CNI)') \
+	$(if $(call given,K8S),--k8s '$(K8S)') \
+	$(if $(call given,NODES),--nodes '$(NODES)') \
+	$(if $(call given,FAMILIES),--families '$(FAMILIES)') \
+	$(if $(call given,KUBE_PROXY),--kube-proxy '$(KUBE_PROXY)')
 embedded = $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(strip $(cluster_options)),other,embedded))),yes)
 
 .PHONY: conformance test lint bench catalogue clean packages may-make-namespaces

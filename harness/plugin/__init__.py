@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say at once what the run is about."""
     run = config.stash.get(RUN, None)
-    return f"harness: {run.options.headline}" if run is not None else None
+    return f"harness: {run.headline}" if run is not None else None
 
 
 @pytest.hookimpl(wrapper=True)

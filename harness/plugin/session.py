@@ -95,6 +95,15 @@ class RunSession:
             raise ClusterError(str(error)) from error
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
 
+    @property
+    def headline(self) -> str:
+        """What the run is about: what was asked, and what was made of it."""
+        made = self.owner.made
+        if made is None or made.kind != "kind":
+            return self.options.headline
+        about = f"Kubernetes {self.facts['kubernetes']}, {made.notes['node_image']}, ready in {made.notes['boot_s']} s"
+        return f"{self.options.headline}; {about}"
+
     def _tell(self, line: str) -> None:
         """A line of progress while a cluster is made."""
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -11,6 +11,8 @@ from harness.clusters.provider import ClusterError
 from harness.effects import process
 from harness.effects.run import RunError
 
+__all__ = ["COMPLETE", "found", "is_complete", "leftovers", "present", "remove", "strangers", "sweep", "sweep_scratch"]
+
 COMPLETE = "/harness.dev/complete"
 """A file in the first node of a kept cluster: everything was installed."""
 
@@ -58,7 +60,6 @@ def sweep(tools: Tools, *, tell: Tell = silent) -> list[str]:
     for name in names:
         tell(f"removing kind cluster {name} of a run that was killed")
         remove(docker, kind, name)
-    sweep_scratch()
     return names
 
 

@@ -83,6 +83,7 @@ class KindCluster:
         info = self._docker.info()
         version = self._kind.version()
         leftovers.sweep(self._tools, tell=self._tell)
+        leftovers.sweep_scratch()
         prepared = self._prepare(version, cgroup_v1=str(info.get("CgroupVersion", "2")) == "1")
         plan = self._plan = prepared.plan
         self._name = plan.name
