@@ -208,8 +208,6 @@ def test_a_cache_follows(floor: Play) -> None:
     floor(body)
 
 
-# The ssl module leaves a socket to the garbage collector when the peer resets it before the handshake.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_cache_survives_the_server(floor: Play) -> None:
     """A server that goes away and comes back is followed again, changes made meanwhile included."""
 

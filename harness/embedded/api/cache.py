@@ -19,6 +19,8 @@ from harness.embedded.store.log import WatchStream
 Object = dict[str, Any]
 RETRY_SECONDS = 0.2
 """Pause before listing again after a failure: long enough not to spin, short beside what components wait for."""
+LONGEST_RETRY_SECONDS = 1.6
+"""The pause doubles up to this while lists fail: a server that comes back is soon noticed, and not run over."""
 
 
 class Cache:
@@ -78,14 +80,17 @@ class Cache:
                 waiter.set_result(None)
 
     async def _follow(self, resource: str, first: asyncio.Future[None]) -> None:
+        pause = RETRY_SECONDS
         while True:
             with contextlib.suppress(ApiError, OSError):
                 version = await self._list(resource)
+                pause = RETRY_SECONDS
                 if not first.done():
                     first.set_result(None)
                 await self._watch(resource, version)
                 continue
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     async def _list(self, resource: str) -> str:
         items, version = await self._api.list(resource)

@@ -11,14 +11,13 @@ import contextlib
 import http.client
 import json
 import os
-import socket
-import ssl
 import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from harness.embedded.api.connection import Connection, tls_context
 from harness.embedded.store.errors import ApiError, failure
 from harness.embedded.store.resources import Resource, by_name
 
@@ -51,7 +50,7 @@ class RemoteApi:
         self._host = host
         self._port = port
         self._token = token
-        self._tls = ssl.create_default_context(cafile=str(ca))
+        self._tls = tls_context(str(ca))
         self._component = component
         self._request_seconds = request_seconds
         self._watch_seconds = watch_seconds
@@ -129,47 +128,55 @@ class RemoteApi:
     async def _ask(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Object | None = None
     ) -> Object:
-        return await asyncio.to_thread(self._ask_now, method, path, query or {}, body)
+        connection = self.connection()
+        work = asyncio.ensure_future(asyncio.to_thread(self._ask_now, connection, method, path, query or {}, body))
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            connection.cut()  # or its thread would stay, and the end of the event loop waits for threads
+            raise
 
-    def _ask_now(self, method: str, path: str, query: Mapping[str, str], body: Object | None) -> Object:
-        connection, response, _ = self.send(method, path, query, body, timeout=self._request_seconds)
-        with contextlib.closing(connection):
-            return _decoded(_read(response))
+    def _ask_now(
+        self, connection: Connection, method: str, path: str, query: Mapping[str, str], body: Object | None
+    ) -> Object:
+        try:
+            return _decoded(_read(self.send(connection, method, path, query, body)))
+        finally:
+            connection.finish()
+
+    def connection(self) -> Connection:
+        """A connection for one request, not yet made."""
+        return Connection(self._host, self._port, context=self._tls, timeout=self._request_seconds)
 
     def send(
-        self, method: str, path: str, query: Mapping[str, str], body: Object | None = None, *, timeout: float
-    ) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse, socket.socket]:
-        """A request on a connection of its own, answered with success; and its socket. Raises ApiError or OSError."""
+        self, connection: Connection, method: str, path: str, query: Mapping[str, str], body: Object | None = None
+    ) -> http.client.HTTPResponse:
+        """Ask; the answer, when it is success. Raises ApiError or OSError. The caller finishes the connection."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {"Authorization": f"Bearer {self._token.read_text().strip()}", "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = kind
         if self._component:
             headers["User-Agent"] = self._component
-        connection = http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
         try:
             target = f"{path}?{urlencode(query)}" if query else path
             connection.request(method, target, None if body is None else json.dumps(body), headers)
-            sock: socket.socket = connection.sock  # http.client forgets it when the server will close the connection
             response = connection.getresponse()
-            if response.status >= 400:
-                raise _refusal(response.status, _read(response))
         except http.client.HTTPException as error:
-            connection.close()
             raise ConnectionError(f"{method} {path}: {error!r}") from error
-        except (OSError, ApiError):
-            connection.close()
-            raise
-        return connection, response, sock
+        if response.status >= 400:
+            raise _refusal(response.status, _read(response))
+        return response
 
 
 class _Stream:
     """One watch connection: a thread reads lines, the event loop takes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Object | Exception | None] = asyncio.Queue()
-        self._socket: socket.socket | None = None
+        self._connection = connection
         self._closed = threading.Event()
 
     @classmethod
@@ -182,14 +189,14 @@ class _Stream:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(seconds),
         }
-        stream = cls()
+        stream = cls(api.connection())
         thread = threading.Thread(target=stream._pump, args=(api, path, query, seconds + 15.0), daemon=True)
         thread.start()
         try:
             yield stream
         finally:
             stream._closed.set()
-            stream._wake()
+            stream._connection.cut()
             await asyncio.to_thread(thread.join, JOIN_SECONDS)
 
     def __aiter__(self) -> AsyncIterator[Object]:
@@ -203,14 +210,15 @@ class _Stream:
 
     def _pump(self, api: RemoteApi, path: str, query: Mapping[str, str], timeout: float) -> None:
         try:
-            connection, response, self._socket = api.send("GET", path, query, timeout=timeout)
-            with contextlib.closing(connection), contextlib.closing(response), contextlib.closing(self._socket):
-                self._read(response)
+            response = api.send(self._connection, "GET", path, query)
+            self._connection.patience(timeout)
+            self._read(response)
         except (OSError, ApiError) as error:
             self._put(error)
-        except (http.client.HTTPException, ValueError, AttributeError) as error:
-            # AttributeError: http.client, when the connection is closed while it reads.
+        except (http.client.HTTPException, ValueError) as error:
             self._put(ConnectionError(f"watch of {path}: {error!r}"))
+        finally:
+            self._connection.finish()
 
     def _read(self, response: http.client.HTTPResponse) -> None:
         for line in response:
@@ -222,12 +230,6 @@ class _Stream:
     def _put(self, item: Object | Exception | None) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is gone: nobody listens any more
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
-
-    def _wake(self) -> None:
-        """End the connection, so that the thread reading from it comes back."""
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _path(resource: Resource, namespace: str | None, name: str = "", subresource: str = "") -> str:

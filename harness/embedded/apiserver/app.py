@@ -73,8 +73,28 @@ async def serve(app: web.Application, sockets: Iterable[socket.socket], context:
     runner = make_runner(app)
     await runner.setup()
     for one in sockets:
-        await web.SockSite(runner, one, ssl_context=context).start()
+        await _Site(runner, one, ssl_context=context).start()
     return runner
+
+
+class _Site(web.SockSite):
+    """A listening socket that takes no more clients for a moment before it is closed.
+
+    asyncio forgets a client that it accepted in the turn of the loop in which the socket is closed, without closing its
+    connection: the client would wait for the TLS handshake until its own patience ends.
+    """
+
+    def __init__(self, runner: web.AppRunner, listening: socket.socket, *, ssl_context: ssl.SSLContext) -> None:
+        super().__init__(runner, listening, ssl_context=ssl_context)
+        self._listening = listening
+
+    async def stop(self) -> None:
+        """Stop to accept, let those accepted already become connections, and close the socket."""
+        if self._listening.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await super().stop()
 
 
 @web.middleware
