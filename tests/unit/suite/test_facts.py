@@ -1,0 +1,138 @@
+"""What a cluster has, from its API only, and what is said when a need is not met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.model.judgement import NotApplicable, Unmeasured
+from harness.model.refs import Family
+from harness.suite.facts import ClusterFacts
+from harness.suite.places import one_per_node
+from tests.unit.suite.ground import FakeKube, Ground, node
+
+
+def facts(kube: Any, kind: str = "kubeconfig") -> ClusterFacts:
+    return ClusterFacts(kube, kind=kind)
+
+
+def nodes(*several: dict[str, Any]) -> FakeKube:
+    kube = FakeKube()
+    for each in several:
+        kube.put(each)
+    return kube
+
+
+TAINTED = node("n2", taints=[{"key": "control-plane", "effect": "NoSchedule"}])
+
+
+def test_only_nodes_that_take_pods_count() -> None:
+    """Tainted, cordoned and unready nodes take no ordinary pods; ready tainted ones are nodes all the same."""
+    kube = nodes(node("n3"), TAINTED, node("n1", unschedulable=True), node("n9", ready="False"))
+    assert facts(kube).node_names == ["n3"]
+    assert facts(kube).every_node == ["n1", "n2", "n3"]
+
+
+def test_a_cluster_without_a_ready_node_cannot_be_measured() -> None:
+    """Nothing can be asked there: UNKNOWN, with the command that shows why."""
+    with pytest.raises(Unmeasured, match="kubectl get nodes"):
+        _ = facts(nodes(node("n1", ready="Unknown"))).nodes
+
+
+def test_needs_that_are_not_met_are_all_named() -> None:
+    """A skip says everything that is missing, in words."""
+    with pytest.raises(NotApplicable, match="three schedulable") as skipped:
+        facts(nodes(node("n1"))).must_have(["nodes3", "ipv6", "ipv4"])
+    assert "IPv6" in str(skipped.value)
+    assert "IPv4 addresses" not in str(skipped.value)
+
+
+def test_needs_that_are_met_pass() -> None:
+    """Nodes, family and faults of an embedded cluster."""
+    facts(nodes(node("n1"), node("n2")), kind="embedded").must_have(["nodes2", "ipv4", "faults"])
+
+
+def test_a_misspelt_need_is_an_error() -> None:
+    """It would skip a test for ever without anybody noticing."""
+    with pytest.raises(ValueError, match="nodse2"):
+        facts(nodes(node("n1"))).must_have(["nodse2"])
+
+
+def test_families_are_in_the_clusters_order() -> None:
+    """The first pod network is the first family."""
+    dual = node("n1", podCIDRs=["fd00::/64", "10.244.0.0/24"])
+    assert facts(nodes(dual)).families == (Family.V6, Family.V4)
+
+
+def test_families_without_pod_networks_on_nodes() -> None:
+    """A network plug-in with addresses of its own leaves them to the API's Service."""
+    kube = nodes(node("n1", podCIDRs=[]))
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}}
+    kube.put({**service, "spec": {"ipFamilies": ["IPv6"]}})
+    assert facts(kube).families == (Family.V6,)
+
+
+@pytest.mark.parametrize(
+    ("search", "zone"),
+    [
+        (["x.svc.corp.example", "svc.corp.example", "corp.example"], "corp.example"),
+        (["x.svc.cluster.local", "svc.cluster.local."], "cluster.local"),
+        ([], "cluster.local"),
+    ],
+)
+def test_the_zone_is_learnt_from_a_pod(search: list[str], zone: str) -> None:
+    """Whatever the cluster's domain is, `svc.<zone>` stands in every pod's search list."""
+    assert facts(FakeKube()).find_zone(search) == zone
+
+
+def test_a_cluster_dns_without_the_usual_label_cannot_be_asked() -> None:
+    """UNKNOWN, with the label that was looked for."""
+    with pytest.raises(Unmeasured, match="k8s-app=kube-dns"):
+        _ = facts(FakeKube()).dns_server
+
+
+class Balanced(FakeKube):
+    """Load balancer addresses for the first so many Services."""
+
+    def __init__(self, addresses: int) -> None:
+        super().__init__()
+        self.addresses = addresses
+
+    def wait(self, resource: str, name: str, condition: Any, **how: Any) -> Any:
+        self.addresses -= 1
+        status = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}} if self.addresses >= 0 else {}
+        self.objects[resource, how["namespace"], name] = {"metadata": {"name": name}, "status": status}
+        return super().wait(resource, name, condition, **how)
+
+
+def awaited(found: ClusterFacts) -> None:
+    found.await_loadbalancer("svc", namespace="x", patience=1, timeout=2)
+
+
+def test_no_load_balancer_is_a_skip_and_is_remembered() -> None:
+    """The first Service without an address says that there is no implementation; the next ones do not wait."""
+    kube = Balanced(0)
+    found = facts(kube)
+    for _ in range(2):
+        with pytest.raises(NotApplicable, match="LoadBalancer"):
+            awaited(found)
+    assert kube.addresses == -1, "one wait"
+
+
+def test_a_load_balancer_that_stops_is_unknown_not_skipped() -> None:
+    """Where earlier Services got addresses, one that gets none was not measured."""
+    found = facts(Balanced(1))
+    awaited(found)
+    with pytest.raises(Unmeasured, match="earlier Services got one"):
+        awaited(found)
+
+
+def test_a_pod_on_every_node(ground: Ground) -> None:
+    """Arena pods where there are some, pods of the test's own on nodes without."""
+    ground.kube.put(node("n9", taints=[{"key": "control-plane", "effect": "NoSchedule"}]))
+    arena, found = ground.lease(), facts(ground.kube)
+    refs = one_per_node(arena, found)
+    assert sorted(arena.pods[ref].node for ref in refs) == ["n1", "n2", "n3", "n9"]
+    assert len([ref for ref in refs if ref not in arena.table]) == 1
+    assert ground.kube.objects["pods", *ground.base.name("x/node-0")]["spec"]["tolerations"]

@@ -1,0 +1,204 @@
+"""Answers of the cluster DNS held against the zone of the API's objects, on messages made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from harness.expect import Symptom, blame
+from harness.model.dns import Question
+from harness.model.outcome import Seen, Verdict
+from harness.probe.asks import Ask, Dns
+from harness.probe.results import Result
+from harness.suite.check import Findings
+from harness.suite.facts import ClusterFacts
+from harness.suite.messages import NotAMessageError, QueryShape, answer, query
+from harness.suite.names import ask_names, name_findings
+from tests.unit.suite.ground import CLUSTER_IP, Ground
+
+SOA = "cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 30"
+Reply = Callable[[dns.message.Message], bytes | None]
+
+
+def said(rcode: int = dns.rcode.NOERROR, *records: str, authority: str = "", flags: int = dns.flags.AA) -> Reply:
+    """A server that says this to every question."""
+
+    def reply(asked: dns.message.Message) -> bytes:
+        made = dns.message.make_response(asked)
+        made.flags |= flags
+        made.set_rcode(rcode)
+        for section, texts in ((made.answer, records), (made.authority, (authority,) if authority else ())):
+            for text in texts:
+                owner, ttl, klass, kind, data = text.split(None, 4)
+                section.append(dns.rrset.from_text(owner, int(ttl), klass, kind, data))
+        return made.to_wire()
+
+    return reply
+
+
+def serving(ground: Ground, reply: Reply, *, seen: Seen = Seen.REACHED) -> ClusterFacts:
+    """A cluster whose DNS answers like this."""
+
+    def tell(client: str, ask: Ask) -> Result | None:
+        if not isinstance(ask, Dns):
+            return None
+        if seen is not Seen.REACHED:
+            return Result(ask, client, seen, error="no answer")
+        return Result(ask, client, seen, wire=reply(dns.message.from_wire(ask.wire_query)) or b"")
+
+    ground.network.lies.append(tell)
+    kube: Any = ground.kube
+    facts = ClusterFacts(kube, kind="embedded")
+    ground.kube.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
+            "spec": {"clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10"], "ipFamilies": ["IPv4"], "ports": []},
+        }
+    )
+    return facts
+
+
+def name_of(ground: Ground) -> str:
+    return f"svc.{ground.base.namespaces['x']}.svc.cluster.local."
+
+
+def looked(ground: Ground, facts: ClusterFacts, *, name: str = "", **how: Any) -> Findings:
+    return name_findings(ground.lease(), facts, [Question(name or name_of(ground), "A")], **how)
+
+
+def test_a_right_answer_is_right(ground: Ground) -> None:
+    """The Service's address, authoritative, once: nothing is wrong."""
+    ground.service("x/a")
+    facts = serving(ground, said(dns.rcode.NOERROR, f"{name_of(ground)} 30 IN A {CLUSTER_IP}"))
+    assert looked(ground, facts) == Findings()
+
+
+@pytest.mark.parametrize(
+    ("rcode", "records", "authority"),
+    [
+        (dns.rcode.NOERROR, ("{name} 30 IN A 10.96.9.9",), ""),
+        (dns.rcode.NOERROR, ("{name} 30 IN A {ip}", "{name} 30 IN A 10.244.1.1"), ""),
+        (dns.rcode.NOERROR, (), SOA),
+        (dns.rcode.NXDOMAIN, (), SOA),
+        (dns.rcode.SERVFAIL, (), ""),
+        (dns.rcode.REFUSED, (), ""),
+        (dns.rcode.NOERROR, ("other.cluster.local. 30 IN A {ip}",), ""),
+        (dns.rcode.NOERROR, ("{name} 99999 IN A {ip}",), ""),
+    ],
+)
+def test_a_wrong_answer_is_told(ground: Ground, rcode: int, records: tuple[str, ...], authority: str) -> None:
+    """Other addresses, none, an error, another's name, too long a life: each breaks the promise, and DNS is blamed."""
+    ground.service("x/a")
+    texts = [text.format(name=name_of(ground), ip=CLUSTER_IP) for text in records]
+    findings = looked(ground, serving(ground, said(rcode, *texts, authority=authority)))
+    assert (findings.verdict, str(blame(findings.symptoms).layer)) == (Verdict.FAIL, "dns")
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "layer"),
+    [
+        (Seen.SILENT, Verdict.FAIL, "dns"),
+        (Seen.REFUSED, Verdict.FAIL, "dns"),
+        (Seen.UNMEASURED, Verdict.UNKNOWN, "harness"),
+    ],
+)
+def test_silence_breaks_and_a_lost_probe_is_unknown(ground: Ground, seen: Seen, verdict: Verdict, layer: str) -> None:
+    """A server that does not answer breaks the promise; a probe that broke says nothing about the server."""
+    ground.service("x/a")
+    findings = looked(ground, serving(ground, said(), seen=seen))
+    assert (findings.verdict, str(blame(findings.symptoms).layer)) == (verdict, layer)
+
+
+def test_silence_with_a_dead_network_blames_the_network(ground: Ground) -> None:
+    """Where pods are not reached either, the DNS server is not the first suspect."""
+    ground.service("x/a")
+    facts = serving(ground, said(), seen=Seen.SILENT)
+    ground.network.lies.append(lambda client, ask: Result(ask, client, Seen.SILENT))
+    assert str(blame(looked(ground, facts).symptoms).layer) == "pod network"
+
+
+@pytest.mark.parametrize("wire", [b"", b"\x00\x01garbage"])
+def test_bytes_that_are_no_message_break_the_promise(ground: Ground, wire: bytes) -> None:
+    """Something answered, and it was no DNS."""
+    ground.service("x/a")
+    findings = looked(ground, serving(ground, lambda _: wire))
+    assert findings.verdict is Verdict.FAIL
+    assert Symptom.DNS_SILENT in findings.symptoms
+
+
+def test_names_that_should_exist_and_do_not_are_unknown(ground: Ground) -> None:
+    """A fixture that is not there is no proof that absent names are absent."""
+    ground.service("x/a")
+    facts = serving(ground, said(dns.rcode.NXDOMAIN, authority=SOA))
+    absent = f"nope.{ground.base.namespaces['x']}.svc.cluster.local."
+    assert looked(ground, facts, name=absent).verdict is Verdict.PASS
+    before = len(ground.network.asked)
+    assert looked(ground, facts, name=absent, present=True).verdict is Verdict.UNKNOWN
+    assert len(ground.network.asked) == before
+
+
+def test_no_questions_are_an_error(ground: Ground) -> None:
+    """Nothing asked is nothing found out."""
+    with pytest.raises(ValueError, match="no questions"):
+        name_findings(ground.lease(), serving(ground, said()), [])
+
+
+def test_every_question_is_asked_of_both_replicas(ground: Ground) -> None:
+    """One of two replicas may be wrong alone: each question is put twice in one look."""
+    ground.service("x/a")
+    truth, lie = f"{name_of(ground)} 30 IN A {CLUSTER_IP}", f"{name_of(ground)} 30 IN A 10.96.9.9"
+    turns = iter([said(0, truth), said(0, lie)])
+    assert looked(ground, serving(ground, lambda asked: next(turns)(asked))).verdict is Verdict.FAIL
+
+
+def test_shapes_of_questions_arrive(ground: Ground) -> None:
+    """Transport, recursion and EDNS of a question are as the shape says."""
+    shapes: list[tuple[str, bool, int]] = []
+    facts = serving(ground, said())
+    ground.network.lies.insert(0, lambda _, ask: shapes.append(_shape(ask)))
+    for shape in (QueryShape(), QueryShape(proto="tcp", recursion=False), QueryShape(edns=1232)):
+        ask_names(ground.lease(), facts, [Question("a.test.", "A")], shape=shape)
+    assert shapes == [("udp", True, -1), ("tcp", False, -1), ("udp", True, 0)]
+
+
+def _shape(ask: Ask) -> tuple[str, bool, int]:
+    assert isinstance(ask, Dns)
+    message = dns.message.from_wire(ask.wire_query)
+    return ask.proto, bool(message.flags & dns.flags.RD), message.edns
+
+
+def test_an_answer_is_read_whole() -> None:
+    """Sections, flags, sizes and a record that was given twice all survive reading."""
+    asked = query(Question("a.test.", "A"), QueryShape(edns=1232))
+    wire = said(0, "a.test. 5 IN A 10.0.0.1", "a.test. 5 IN A 10.0.0.2", authority=SOA)(dns.message.from_wire(asked))
+    assert wire is not None
+    read = answer(wire, asked=asked, proto="tcp")
+    assert [str(record) for record in read.answer] == ["a.test. 5 IN A 10.0.0.1", "a.test. 5 IN A 10.0.0.2"]
+    assert (read.rcode, read.aa, read.proto, read.size, read.edns is None) == ("NOERROR", True, "tcp", len(wire), False)
+    assert [record.type for record in read.authority] == ["SOA"]
+
+
+@pytest.mark.parametrize("spoil", ["other id", "other question", "trailing bytes", "a question itself"])
+def test_what_answers_another_question_is_refused(spoil: str) -> None:
+    """Late or forged messages are not taken for the answer."""
+    asked = query(Question("a.test.", "A"), QueryShape())
+    message = dns.message.from_wire(asked)
+    other = dns.message.from_wire(query(Question("b.test.", "A"), QueryShape()))
+    other.id = message.id
+    good = said()(message) or b""
+    wires = {
+        "other id": bytes([good[0] ^ 1]) + good[1:],
+        "other question": said()(other) or b"",
+        "trailing bytes": good + b"\x00",
+        "a question itself": asked,
+    }
+    with pytest.raises(NotAMessageError):
+        answer(wires[spoil], asked=asked, proto="udp")
