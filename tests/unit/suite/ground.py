@@ -55,6 +55,8 @@ class FakeKube:
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.requests: list[tuple[str, str, str]] = []
         self.troubles: list[KubeError] = []
+        self.lost: list[KubeError] = []
+        """Raised instead of the answer to a creation that was made."""
         self._numbers = itertools.count(1)
 
     def put(self, obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +101,10 @@ class FakeKube:
             obj["metadata"]["name"],
         ) in self.objects:
             raise AlreadyExists({"code": 409, "reason": "AlreadyExists"}, asked="create")
-        return self.put(ready(obj, len(self.objects)) if obj["kind"] == "Pod" else obj)
+        made = self.put(ready(obj, len(self.objects)) if obj["kind"] == "Pod" else obj)
+        if self.lost:
+            raise self.lost.pop(0)
+        return made
 
     def patch(self, resource: str, name: str, patch: Mapping[str, Any], *, namespace: str | None = None) -> None:
         obj = self.get(resource, name, namespace=namespace)

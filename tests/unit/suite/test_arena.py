@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.kube.errors import Forbidden, KubeError
+from harness.kube.errors import AlreadyExists, Forbidden, KubeError
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.outcome import Seen
 from harness.model.refs import Family
@@ -91,6 +91,20 @@ def test_a_short_absence_of_the_api_server_is_waited_for(ground: Ground) -> None
     arena.close()
     assert ground.clock.now() > 0
     assert len(objects(ground, "pods")) == 3
+
+
+def test_a_pod_whose_creation_was_heard_is_not_made_twice(ground: Ground) -> None:
+    """The answer to a creation may be lost with the server that gave it: the pod is there."""
+    arena = ground.lease()
+    ground.kube.lost = away(1)
+    arena.start({"x/d": PodShape()})
+    assert "x/d" in arena.pods
+
+
+def test_a_pod_that_somebody_else_made_is_not_taken_over(ground: Ground) -> None:
+    """A name that is taken at the first attempt is an error, not ours."""
+    with pytest.raises(AlreadyExists):
+        ground.lease().start({"x/a": PodShape()})
 
 
 def test_what_cannot_be_taken_back_is_a_debt_of_the_arena(ground: Ground) -> None:

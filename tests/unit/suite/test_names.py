@@ -186,6 +186,14 @@ def test_an_answer_is_read_whole() -> None:
     assert [record.type for record in read.authority] == ["SOA"]
 
 
+def test_a_record_that_was_given_twice_is_read_twice() -> None:
+    """A set of records would hide it."""
+    asked = query(Question("a.test.", "A"), QueryShape())
+    made = dns.message.make_response(dns.message.from_wire(asked))
+    made.answer += [dns.rrset.from_text("a.test.", 5, "IN", "A", "10.0.0.1") for _ in range(2)]
+    assert len(answer(made.to_wire(), asked=asked, proto="udp").answer) == 2
+
+
 @pytest.mark.parametrize("spoil", ["other id", "other question", "trailing bytes", "a question itself"])
 def test_what_answers_another_question_is_refused(spoil: str) -> None:
     """Late or forged messages are not taken for the answer."""
