@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.effects.run import run
+from harness.embedded.kubelet.containers import ContainerError
 from harness.embedded.kubelet.resolver import hosts_file
 from harness.embedded.store.errors import ApiError
 from tests.system.pods_faults import (
@@ -108,9 +109,13 @@ async def exec_passes_streams_and_exit_codes(ground: Ground) -> None:
         out += piece
     assert out == b"40 100\r\n", out
     assert await process.wait() == 0
-    code, _, err = await ground.run("ex", "nothing-of-that-name")
-    assert code != 0
-    assert "nothing-of-that-name" in err
+    for tty in (False, True):
+        process = await ground.runtime.exec(NAMESPACE, "ex", None, ["nothing-of-that-name"], stdin=False, tty=tty)
+        assert await asyncio.gather(process.read_stdout(), process.read_stderr()) == [b"", b""]
+        try:
+            raise AssertionError(f"it ran, and ended with {await process.wait()}")
+        except ContainerError as problem:
+            assert "nothing-of-that-name" in str(problem), problem
     # An exec that failed must not keep the container from ending.
     await ground.drop("ex")
 

@@ -18,7 +18,7 @@ import shutil
 import signal
 import struct
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,12 @@ from harness.embedded.kubelet.orphans import WARDS
 
 EXEC_END = 1.0
 """Seconds crun may take to notice that the process it waits for was killed, before it is killed too."""
+
+NOT_STARTED = 126
+"""The exit code of a probe's or a hook's command that could not be started, as shells have it."""
+
+LOOK_AGAIN = 0.005
+"""Seconds between looks whether an exec'd process has started, once somebody has said something."""
 
 CHUNK = 1 << 18
 _PR_SET_CHILD_SUBREAPER = 36
@@ -133,7 +139,8 @@ class Crun:
         wanted = container.bundle / f"exec-{number}.json"
         # As a file, because on its command line crun forgets no_new_privs.
         wanted.write_text(json.dumps({**container.process, "args": list(argv), "terminal": tty}))
-        command = self._argv(["exec", "--pid-file", str(pid_file), "--process", str(wanted), container.id])
+        options = ["exec", "--pid-file", str(pid_file), "--process", str(wanted), container.id]
+        command = self._argv(options, log=pid_file.with_suffix(".log"))
         if tty:
             return await _start_with_terminal(command, pid_file)
         process = await start_async(command, stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL)
@@ -149,6 +156,8 @@ class Crun:
                 return Completed(tuple(argv), await process.wait(), out, err)
         except TimeoutError:
             return None
+        except ContainerError as problem:
+            return Completed(tuple(argv), NOT_STARTED, b"", str(problem).encode())
         finally:
             await process.kill()
 
@@ -195,16 +204,32 @@ class Execution:
         self._process = process
         self._pid_file = pid_file
         self._terminal = terminal
+        self._began: bool | None = None
+        """Whether the process ever ran; None while that is open."""
+        self._problem = ""
 
     async def read_stdout(self) -> bytes:
         """The next piece of output, b"" at the end. With a terminal, all output comes here."""
         if self._terminal is not None:
-            return await self._terminal.read()
+            return await self._own(self._terminal.read)
         return await self._process.stdout.read(CHUNK) if self._process.stdout else b""
 
     async def read_stderr(self) -> bytes:
         """The next piece of error output, b"" at the end."""
-        return await self._process.stderr.read(CHUNK) if self._process.stderr else b""
+        stderr = self._process.stderr
+        return await self._own(lambda: stderr.read(CHUNK)) if stderr else b""
+
+    async def _own(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What the process says; what crun says instead when it cannot start it is for `wait` to raise."""
+        piece = await read()
+        while piece and self._began is None:
+            if self._pid_file.exists():
+                self._began = True
+            elif self._process.returncode is not None:
+                self._began = False
+            else:
+                await asyncio.sleep(LOOK_AGAIN)
+        return piece if self._began else b""
 
     async def write_stdin(self, data: bytes) -> None:
         """Hand over input; waits while the process does not take it."""
@@ -223,11 +248,17 @@ class Execution:
             self._process.stdin.close()
 
     async def wait(self) -> int:
-        """The exit code, 128 + N for signal N."""
+        """The exit code, 128 + N for signal N. Raises ContainerError when crun could not start the process."""
         code = await _collected(self._process)
-        for file in (self._pid_file, self._pid_file.with_suffix(".json")):
-            with contextlib.suppress(FileNotFoundError):
-                file.unlink()
+        if self._began is None:
+            self._began = self._pid_file.exists()
+        notes = self._pid_file.with_suffix(".log")
+        if code > 0 and not self._began and not self._problem and notes.exists():
+            self._problem = _last_message(notes.read_text(errors="replace"))
+        for file in (self._pid_file, self._pid_file.with_suffix(".json"), notes):
+            file.unlink(missing_ok=True)
+        if self._problem:
+            raise ContainerError(f"OCI runtime exec failed: unable to start container process: {self._problem}")
         return code if code >= 0 else 128 - code
 
     async def kill(self) -> None:
@@ -242,7 +273,8 @@ class Execution:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        await self.wait()
+        with contextlib.suppress(ContainerError):
+            await self.wait()
 
     async def resize(self, width: int, height: int) -> None:
         """Give the terminal a size."""

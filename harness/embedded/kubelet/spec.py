@@ -23,7 +23,6 @@ class NodeSpec:
     netns: Path
     addresses: tuple[str, ...]
     pod_cidrs: tuple[str, ...]
-    families: tuple[str, ...] = ("IPv4", "IPv6")
     cluster_dns: tuple[str, ...] = ("10.96.0.10",)
     cluster_domain: str = "cluster.local"
     resolver: HostResolver = field(default_factory=HostResolver)

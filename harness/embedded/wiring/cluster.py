@@ -152,7 +152,6 @@ class Cluster:
             netns=plan.netns,
             addresses=plan.addresses,
             pod_cidrs=plan.pod_cidrs,
-            families=self._settings.families,
             cluster_dns=(DNS_ADDRESS["IPv4"],),
             state=STATE,
             control_plane=plan is self._plans[0],
