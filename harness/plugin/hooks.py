@@ -35,6 +35,8 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """One phase of one test is over, here or in a worker."""
+        if (about := outcomes.begun(report)) is not None:
+            self._run.begun[report.nodeid] = about
         if outcomes.read(report) is not None:
             self._run.note(report)
         elif report.failed:
@@ -98,4 +100,4 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: Any) -> None:
         """A crashed worker says nothing about the promise it was asking."""
-        outcomes.mark_crashed(report)
+        outcomes.mark_crashed(report, self._run.begun.get(report.nodeid))

@@ -17,7 +17,13 @@ from harness.report import junit
 from harness.world.deploy import NotReadyError
 
 ATTRIBUTE = "harness"
+BEGUN = "harness_begun"
+"""What a test that passed its setup is about, told before it runs."""
+
 FAIL, UNKNOWN, PASS, SKIP = "FAIL", "UNKNOWN", "PASS", "SKIP"
+SEVERITY = (PASS, SKIP, UNKNOWN, FAIL)
+"""Of two phases of a test the later here counts: one that broke its promise and left things behind has broken it."""
+
 HOME = "harness.plugin"
 """Where our fixtures are defined. Their names are common words: another project's `cluster` is not ours."""
 
@@ -34,14 +40,19 @@ def ours(item: pytest.Item) -> bool:
 def stamp(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
     """Add our verdict to a phase's report, and replace a traceback by the judgement's own text."""
     verdict = _verdict(report, error)
+    about = {"ids": ids_of(item), "promise": promise_of(item)}
     if verdict is None:
+        # A worker that dies in the test itself cannot say any more what it asked.
+        setattr(report, BEGUN, about)
         return
     if isinstance(error, (Judgement, KubeError, NotReadyError)):
         # These say all there is to say; a traceback would bury it.
         report.longrepr = str(error)
-    setattr(report, ATTRIBUTE, {"verdict": verdict, "ids": ids_of(item), "promise": promise_of(item)})
-    # The last phase's report carries it into pytest's own JUnit file, from which `junit.corrected` reads it.
-    item.user_properties.append((junit.VERDICT, verdict))
+    setattr(report, ATTRIBUTE, {"verdict": verdict, **about})
+    # The last phase's report carries the worst into pytest's own JUnit file, from which `junit.corrected` reads it.
+    told = [each for each in item.user_properties if each[0] == junit.VERDICT]
+    worst = max([verdict, *(str(value) for _, value in told)], key=SEVERITY.index)
+    item.user_properties[:] = [*(each for each in item.user_properties if each not in told), (junit.VERDICT, worst)]
 
 
 def _verdict(report: pytest.TestReport, error: BaseException | None) -> str | None:
@@ -78,6 +89,12 @@ def read(report: Any) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def mark_crashed(report: Any) -> None:
+def begun(report: Any) -> dict[str, Any] | None:
+    """What a test is about whose setup this report tells of; None for other reports."""
+    found = getattr(report, BEGUN, None)
+    return found if isinstance(found, dict) else None
+
+
+def mark_crashed(report: Any, about: dict[str, Any] | None) -> None:
     """A worker died in this test: nothing is known about its promise."""
-    setattr(report, ATTRIBUTE, {"verdict": UNKNOWN, "ids": [], "promise": ""})
+    setattr(report, ATTRIBUTE, {"verdict": UNKNOWN, **(about or {"ids": [], "promise": ""})})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ class RunSession:
         stamp = self.started.replace(":", "").replace("-", "").rstrip("Z")
         self.directory = self.options.report or Path(config.invocation_params.dir, "reports", f"{stamp}-{self.run}")
         self.tests: list[TestRecord] = []
+        self.begun: dict[str, dict[str, Any]] = {}
+        """What tests are about whose setup went well, by node id."""
         self.tenancy: Tenancy | None = None
         self.facts: dict[str, Any] = {}
         self.left: list[str] = []
@@ -129,7 +131,7 @@ class RunSession:
         if earlier is None:
             self.tests.append(record)
         elif record.verdict != outcomes.PASS:
-            self.tests[self.tests.index(earlier)] = record
+            self.tests[self.tests.index(earlier)] = _both(earlier, record)
 
     def end(self) -> None:
         """Leave the cluster as it was found, write the report, remove the cluster."""
@@ -183,6 +185,18 @@ class RunSession:
         write_atomic(self.directory / "run.json", _json(record.as_dict()))
         for lock in (".gate", ".turn"):
             (self.directory / lock).unlink(missing_ok=True)
+
+
+def _both(earlier: TestRecord, later: TestRecord) -> TestRecord:
+    """Two phases of one test as one: the worse verdict, and everything that was said."""
+    worse = max(earlier, later, key=lambda each: outcomes.SEVERITY.index(each.verdict))
+    reasons = [each.reason for each in (earlier, later) if each.reason]
+    return replace(
+        worse,
+        reason="\n\n".join(dict.fromkeys(reasons)),
+        seconds=earlier.seconds + later.seconds,
+        settled={**earlier.settled, **later.settled},
+    )
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -1,0 +1,74 @@
+"""Several phases of one test, and tests that end in the middle of one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+pytest_plugins = ("pytester",)
+
+SUITE = '''
+import os
+import pytest
+from harness.suite import Difference, Findings, Unmeasured, requirement
+
+@pytest.fixture
+def sticky():
+    yield
+    raise Unmeasured("could not be taken back")
+
+@requirement("T-1")
+def test_broken(check, sticky):
+    """A promise that is broken."""
+    check.now(Findings((Difference("the answer", "yes", "no"),)))
+
+@requirement("T-2")
+def test_holds(check, sticky):
+    """A promise that holds."""
+    check.now(Findings())
+'''
+CRASH = '''
+import os
+from harness.suite import requirement
+
+@requirement("T-8")
+def test_crash(check):
+    """A promise whose worker dies."""
+    os._exit(7)
+'''
+
+
+def run(pytester: pytest.Pytester, text: str, *args: str) -> tuple[pytest.RunResult, dict[str, Any]]:
+    pytester.makepyfile(text)
+    result = pytester.runpytest("-p", "no:cacheprovider", "--report", "told", *args)
+    return result, json.loads((pytester.path / "told/run.json").read_text())
+
+
+def test_what_is_left_behind_does_not_hide_a_broken_promise(pytester: pytest.Pytester) -> None:
+    """A test that fails and cannot be cleaned up after has failed; both reasons are told, and the exit code is 1."""
+    result, told = run(pytester, SUITE, "--junitxml", "own.xml")
+    assert result.ret == 1
+    assert told["requirements"] == {"T-1": "FAIL", "T-2": "UNKNOWN"}
+    (reason,) = [test["reason"] for test in told["tests"] if test["ids"] == ["T-1"]]
+    assert "the answer" in reason
+    assert "could not be taken back" in reason
+
+
+def test_pytests_own_file_says_the_same(pytester: pytest.Pytester) -> None:
+    """There, too, the broken promise stays a failure, and what could not be cleaned up after is an error."""
+    run(pytester, SUITE, "--junitxml", "own.xml")
+    told: dict[str, set[str]] = {}
+    for case in ET.parse(pytester.path / "own.xml").iter("testcase"):
+        told.setdefault(str(case.get("name")), set()).update(each.tag for each in case)
+    assert told["test_broken"] >= {"failure"}
+    assert told["test_holds"] >= {"error"}
+
+
+def test_a_crashed_worker_keeps_the_requirement_unknown(pytester: pytest.Pytester) -> None:
+    """What the dead worker was asking is UNKNOWN, not forgotten."""
+    _, told = run(pytester, CRASH, "-n", "1")
+    assert told["requirements"] == {"T-8": "UNKNOWN"}
+    assert told["tests"][0]["promise"] == "A promise whose worker dies."
