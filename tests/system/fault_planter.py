@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from harness.kube.client import Kube
 from harness.plugin.session import WORKER
@@ -56,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the table, each fault's in order and on one worker; the slowest, of policies, come first."""
+    """Keep the tests of the table, each fault's in order; the slowest, of policies, come first."""
     chosen = config.getoption("--fault") or {row.fault for row in ROWS}
     kept: list[tuple[int, int, pytest.Item]] = []
     for item in items:
@@ -65,11 +67,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if place is None or ROWS[place].fault not in chosen:
             continue
         if plain(item.nodeid) == f"suites/{ROWS[place].test}":
-            item.add_marker(pytest.mark.xdist_group(f"{place}"))
             if ROWS[place].scope is Scope.EVERYWHERE:
                 item.add_marker(pytest.mark.exclusive)
             kept.append((place, PHASES.index(phase), item))
     items[:] = [item for _, _, item in sorted(kept, key=lambda each: (-each[0], each[1]))]
+
+
+class RowScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """One worker for all phases of a row, in order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        place, _ = told(nodeid) or (-1, "")
+        return str(place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RowScheduling:
+    """With several workers, rows go to them whole."""
+    return RowScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

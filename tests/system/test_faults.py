@@ -112,9 +112,7 @@ def test_a_planted_fault_makes_the_suites_fail(suites: Suites, tmp_path: Path, r
 @needs_namespaces
 def test_every_fault_is_caught_and_heals(suites: Suites, tmp_path: Path) -> None:
     """Each promise of the table holds before its fault, is broken and rightly blamed while it stands, holds after."""
-    ran = suites.run(
-        tmp_path, f"{ROOT}/suites", "-p", "tests.system.fault_planter", "-n", "3", "--dist", "loadgroup", "-q"
-    )
+    ran = suites.run(tmp_path, f"{ROOT}/suites", "-p", "tests.system.fault_planter", "-n", "3", "-q")
     seen: dict[tuple[int, str], dict[str, Any]] = {}
     for test in ran.record["tests"]:
         if place := told(test["name"]):
