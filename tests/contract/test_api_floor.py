@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import struct
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from harness.embedded.api import Api, Cache, LocalApi
+from harness.embedded.api.connection import CONNECT_SECONDS, tls_context
 from harness.embedded.api.remote import RemoteApi
 from harness.embedded.apiserver.app import make_app, serve
 from harness.embedded.apiserver.authority import Authority
@@ -251,6 +255,68 @@ def test_a_server_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
                 await ground.api.list("services")
 
     asyncio.run(body())
+
+
+@pytest.mark.parametrize("call", ["list", "watch"])
+def test_a_cancelled_call_leaves_no_thread_behind(tmp_path: Path, call: str) -> None:
+    """A call to a server that never answers the handshake ends when it is cancelled, and its thread with it."""
+
+    async def body(silent: socket.socket) -> None:
+        (tmp_path / "ca.crt").write_bytes(Authority.create(now=time.time()).ca)
+        (tmp_path / "token").write_text("any")
+        port = silent.getsockname()[1]
+        api = RemoteApi("127.0.0.1", port, token=tmp_path / "token", ca=tmp_path / "ca.crt")
+
+        async def watch() -> None:
+            async with aclosing(api.watch("services", since="1")) as events:  # type: ignore[type-var]
+                await anext(events)
+
+        task = asyncio.create_task(watch() if call == "watch" else ask(api))
+        accepted, _ = await asyncio.get_running_loop().sock_accept(silent)
+        with accepted:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def ask(api: RemoteApi) -> None:
+        await api.list("services")
+
+    before = set(threading.enumerate())
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0)
+        asyncio.run(body(silent))  # waits for the threads of its executor
+    assert time.monotonic() - began < CONNECT_SECONDS
+    assert not [one for one in threading.enumerate() if one.is_alive() and one not in before]
+
+
+def test_a_server_that_never_answers_is_an_os_error(tmp_path: Path) -> None:
+    """A handshake nobody takes part in ends by itself."""
+
+    async def body(port: int) -> None:
+        (tmp_path / "ca.crt").write_bytes(Authority.create(now=time.time()).ca)
+        (tmp_path / "token").write_text("any")
+        api = RemoteApi("127.0.0.1", port, token=tmp_path / "token", ca=tmp_path / "ca.crt", request_seconds=0.2)
+        with pytest.raises(TimeoutError):
+            await api.list("services")
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(body(silent.getsockname()[1]))
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_reset_before_the_handshake_leaves_no_socket(tmp_path: Path) -> None:
+    """A peer that resets the connection is an OSError, and the socket is closed."""
+    (tmp_path / "ca.crt").write_bytes(Authority.create(now=time.time()).ca)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        raw = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        with pytest.raises(OSError, match="went away"):
+            tls_context(str(tmp_path / "ca.crt")).wrap_socket(
+                raw, server_hostname="127.0.0.1", do_handshake_on_connect=False
+            )
+    gc.collect()
 
 
 def test_a_watch_goes_on_when_the_server_closes_it(tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ Follows the endpoint conditions of KEP-1672 and the hostname rule of "DNS for Se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.embedded.controllers import faults
 from harness.embedded.controllers.selectors import has_all
 from harness.embedded.controllers.snapshot import Obj, Snapshot, is_leaving
+
+TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
 
 Port = tuple[str, str, int, str]
 """Name, protocol, number, application protocol."""
@@ -150,6 +152,25 @@ def trigger_time(service: Obj, members: Iterable[Backend]) -> str:
     """The latest moment something happened that these endpoints follow from."""
     moments = [ready_since(backend.pod) for backend in members]
     return max([*moments, service["metadata"].get("creationTimestamp") or ""])
+
+
+def change_time(service: Obj, members: Iterable[Backend], known: Mapping[str, bool] | None) -> str:
+    """When happened what is now to be written, as far as that is known, or "".
+
+    `known` has the pods that are published already, by uid, with their readiness; None when nothing is published yet.
+    A pod that has left leaves no time, and neither does a change of the Service (the real controllers look at the times
+    of the pods they see, and take the annotation away when none of them is new).
+    """
+    if known is None:
+        return trigger_time(service, members)
+    news = (one for one in members if known.get(one.target["uid"]) is not one.ready)
+    return max((ready_since(one.pod) for one in news), default="")
+
+
+def stamped(annotations: Mapping[str, str] | None, stamp: str) -> dict[str, str]:
+    """Annotations with this trigger time; without any when it is ""."""
+    others = {key: value for key, value in (annotations or {}).items() if key != TRIGGER}
+    return others | ({TRIGGER: stamp} if stamp else {})
 
 
 def copied_labels(service: Obj, reserved: Iterable[str]) -> dict[str, str]:

@@ -8,15 +8,17 @@ from functools import partial
 
 from harness.embedded.controllers import faults
 from harness.embedded.controllers.backends import (
+    TRIGGER,
     Backend,
     Port,
     backends,
+    change_time,
     copied_labels,
     is_headless,
     is_selected_service,
     port_objects,
     ports_of,
-    trigger_time,
+    stamped,
 )
 from harness.embedded.controllers.changes import Change, Create, Update, delete
 from harness.embedded.controllers.settled import Settled
@@ -26,7 +28,6 @@ READS = ("services", "pods", "nodes", "namespaces", "endpoints", faults.RESOURCE
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 MANAGER = "endpoint-controller"
 HEADLESS = "service.kubernetes.io/headless"
-TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 MAX_ADDRESSES = 1000
 
@@ -87,17 +88,28 @@ def _reconcile_service(service: Obj, existing: Obj | None, snapshot: Snapshot) -
         old = existing["metadata"]
         if (old.get("labels") or {}) == labels and (existing.get("subsets") or []) == subsets:
             return []
-    annotations = {TRIGGER: trigger_time(service, members)} | ({OVER_CAPACITY: "truncated"} if cut else {})
+    stamp = change_time(service, members, None if existing is None else _known(existing))
+    annotations = stamped(None, stamp) | ({OVER_CAPACITY: "truncated"} if cut else {})
     if existing is None:
         meta: Obj = {"name": service["metadata"]["name"], "namespace": service["metadata"]["namespace"]}
         body: Obj = {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta}
     else:
-        kept = {k: v for k, v in (old.get("annotations") or {}).items() if k != OVER_CAPACITY}
+        kept = {k: v for k, v in (old.get("annotations") or {}).items() if k not in (OVER_CAPACITY, TRIGGER)}
         annotations = kept | annotations
         body = dict(existing)
     body["metadata"] = body["metadata"] | {"labels": labels, "annotations": annotations}
     body["subsets"] = subsets or None
     return [Create("endpoints", body) if existing is None else Update("endpoints", body)]
+
+
+def _known(existing: Obj) -> dict[str, bool]:
+    """The published pods by uid, and whether they are ready."""
+    return {
+        (address.get("targetRef") or {}).get("uid") or "": field == "addresses"
+        for subset in existing.get("subsets") or ()
+        for field in ("addresses", "notReadyAddresses")
+        for address in subset.get(field) or ()
+    }
 
 
 def _subsets(service: Obj, members: list[Backend]) -> tuple[list[Obj], bool]:

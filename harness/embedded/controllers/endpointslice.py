@@ -14,17 +14,19 @@ from typing import Any
 
 from harness.embedded.controllers import faults
 from harness.embedded.controllers.backends import (
+    TRIGGER,
     Backend,
     Port,
     backends,
+    change_time,
     copied_labels,
     is_headless,
     is_selected_service,
     port_objects,
     ports_of,
-    trigger_time,
+    stamped,
 )
-from harness.embedded.controllers.changes import Change, Create, Update, delete
+from harness.embedded.controllers.changes import Change, Create, Delete, Update, delete
 from harness.embedded.controllers.settled import Settled
 from harness.embedded.controllers.snapshot import Obj, Snapshot, controlled_by, controller_uid, is_leaving
 
@@ -35,7 +37,6 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 SERVICE_NAME = "kubernetes.io/service-name"
 HEADLESS = "service.kubernetes.io/headless"
-TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
 
 Group = tuple[str, tuple[Port, ...]]
 """Address family and resolved ports: what a slice has one of."""
@@ -93,12 +94,45 @@ def _mine(service: Obj, snapshot: Snapshot) -> list[Obj]:
 def reconcile_service(service: Obj, existing: Sequence[Obj], snapshot: Snapshot) -> list[Change]:
     """The changes for one Service with a selector."""
     wanted, members = _wanted(service, snapshot)
-    stamp = trigger_time(service, members)
+    stamp = change_time(service, members, _known(existing) if existing else None)
     changes: list[Change] = []
     for group in {_group(item): None for item in existing} | dict.fromkeys(wanted):
         have = [item for item in existing if _group(item) == group]
         changes += _fill(service, group, wanted.get(group), have, stamp)
-    return changes
+    return _reused(changes, {item["metadata"]["uid"]: item for item in existing})
+
+
+def _known(existing: Sequence[Obj]) -> dict[str, bool]:
+    """The published pods by uid, and whether they are ready."""
+    return {
+        (endpoint.get("targetRef") or {}).get("uid") or "": bool((endpoint.get("conditions") or {}).get("ready"))
+        for item in existing
+        for endpoint in item.get("endpoints") or ()
+    }
+
+
+def _reused(changes: list[Change], existing: dict[str, Obj]) -> list[Change]:
+    """No slice is deleted while one of its family is made: it is filled anew, in its place."""
+    spare = [existing[change.uid] for change in changes if isinstance(change, Delete)]
+    result: list[Change] = []
+    taken: set[str] = set()
+    for change in changes:
+        if isinstance(change, Create):
+            family = change.obj["addressType"]
+            old = next((s for s in spare if s["addressType"] == family and s["metadata"]["uid"] not in taken), None)
+            if old is not None:
+                taken.add(old["metadata"]["uid"])
+                result.append(Update(RESOURCE, _refilled(old, change.obj)))
+                continue
+        result.append(change)
+    return [change for change in result if not (isinstance(change, Delete) and change.uid in taken)]
+
+
+def _refilled(old: Obj, new: Obj) -> Obj:
+    stamp = (new["metadata"].get("annotations") or {}).get(TRIGGER, "")
+    annotations = stamped(old["metadata"].get("annotations"), stamp)
+    meta = old["metadata"] | {"labels": new["metadata"]["labels"], "annotations": annotations}
+    return old | {"metadata": meta, "endpoints": new["endpoints"], "ports": new["ports"]}
 
 
 def _wanted(service: Obj, snapshot: Snapshot) -> tuple[dict[Group, list[Obj]], list[Backend]]:
@@ -192,7 +226,7 @@ def _update(service: Obj, item: Obj, endpoints: list[Obj], stamp: str) -> list[C
         return []
     meta = item["metadata"] | {
         "labels": labels,
-        "annotations": (item["metadata"].get("annotations") or {}) | {TRIGGER: stamp},
+        "annotations": stamped(item["metadata"].get("annotations"), stamp),
     }
     return [Update(RESOURCE, item | {"metadata": meta, "endpoints": endpoints or None})]
 
@@ -207,7 +241,7 @@ def _create(service: Obj, group: Group, endpoints: list[Obj], stamp: str) -> Cre
             "generateName": f"{meta['name']}-",
             "namespace": meta["namespace"],
             "labels": _labels(service),
-            "annotations": {TRIGGER: stamp},
+            "annotations": stamped(None, stamp),
             "ownerReferences": controlled_by(service, kind="Service", api_version="v1"),
         },
         "addressType": family,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.embedded.controllers.backends import TRIGGER
 from harness.embedded.controllers.endpoints import MAX_ADDRESSES, EndpointsController
 
 
@@ -70,3 +71,16 @@ def test_they_go_with_the_service_and_hand_made_ones_stay(world: Any) -> None:
     world.add("endpoints", "manual")
     world.objects["services"].clear()
     assert [item["metadata"]["name"] for item in settle(world, controller)] == ["manual"]
+
+
+def test_the_trigger_time_goes_when_the_pods_were_relabelled(world: Any) -> None:
+    """Endpoints that vanish because their pods are no longer selected keep no trigger time."""
+    world.nodes()
+    world.service()
+    pod = world.pod("a")
+    (item,) = settle(world)
+    assert TRIGGER in item["metadata"]["annotations"]
+    pod["metadata"]["labels"] = {"app": "other"}
+    (item,) = settle(world)
+    assert not item["subsets"]
+    assert TRIGGER not in item["metadata"]["annotations"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.embedded.controllers.backends import TRIGGER
 from harness.embedded.controllers.endpointslice import MAX_ENDPOINTS, RESOURCE, SliceController
 
 RECORDING = json.loads((Path(__file__).parents[3] / "recordings" / "dns.json").read_text())
@@ -95,6 +96,24 @@ def test_a_service_without_pods_has_one_empty_slice(world: Any) -> None:
     (item,) = settle(world)
     recorded = next(s for s in RECORDING["state"]["endpointslices"] if s["metadata"]["name"].startswith("hl-empty"))
     assert (item["endpoints"], item["ports"]) == (recorded["endpoints"], recorded["ports"]) == (None, None)
+
+
+def test_an_empty_slice_is_filled_and_emptied_in_its_place(world: Any) -> None:
+    """The one slice of a family keeps its name while ports and endpoints come and go; who left leaves no time."""
+    world.nodes()
+    world.service()
+    controller = SliceController()
+    (empty,) = settle(world, controller)
+    pod = world.pod("a")
+    (filled,) = settle(world, controller)
+    assert filled["metadata"]["uid"] == empty["metadata"]["uid"]
+    assert [port["port"] for port in filled["ports"]] == [8080]
+    assert TRIGGER in filled["metadata"]["annotations"]
+    pod["metadata"]["labels"] = {"app": "other"}
+    (emptied,) = settle(world, controller)
+    assert emptied["metadata"]["uid"] == empty["metadata"]["uid"]
+    assert (emptied["endpoints"], emptied["ports"]) == (None, None)
+    assert TRIGGER not in emptied["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize("spec", [{"type": "ExternalName"}, {"selector": None}, {"selector": {}}])
