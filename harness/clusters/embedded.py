@@ -12,7 +12,6 @@ in the kernel only, so nothing lies on a disk and nothing is left when it dies.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -25,7 +24,7 @@ from typing import IO, Any
 
 from harness.clusters.provider import Access, ClusterError
 from harness.effects.clock import Clock, RealClock
-from harness.effects.run import start
+from harness.effects.run import run, start
 from harness.embedded.wiring import FAMILIES, Settings
 
 __all__ = ["FAMILIES", "EmbeddedCluster", "Settings", "ask", "down", "refusal", "standing_names", "up"]
@@ -50,10 +49,6 @@ PLUGINS = Path("/usr/lib/cni")
 CREDENTIALS = struct.Struct("3i")
 """`struct ucred` of unix(7): pid, uid, gid."""
 
-CLONE_NEWNET = 0x40000000
-CLONE_NEWNS = 0x00020000
-CLONE_NEWPID = 0x20000000
-
 
 def refusal() -> str | None:
     """Why an embedded cluster cannot be made here, in one line with the remedy; None when it can."""
@@ -70,13 +65,9 @@ def refusal() -> str | None:
 
 
 def _namespaces_refused() -> str | None:
-    """Try the very thing in a child: root in a locked-down container may make no namespace."""
-    child = os.fork()
-    if child == 0:
-        libc = ctypes.CDLL(None, use_errno=True)
-        os._exit(0 if libc.unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID) == 0 else 1)
-    _, status = os.waitpid(child, 0)
-    if status == 0:
+    """Try the very thing: root in a locked-down container may make no namespace."""
+    tried = run(["unshare", "--net", "--mount", "--pid", "true"], check=False, env={**os.environ, "PATH": _path()})
+    if tried.code == 0:
         return None
     return "the embedded cluster needs CAP_SYS_ADMIN: this root may not make namespaces (a locked-down container?)"
 

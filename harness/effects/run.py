@@ -82,17 +82,16 @@ def run_told(
 
     The command ends with us however we end, where the platform can do that, and its children with it when it overruns.
     """
-    try:
-        process = subprocess.Popen(
-            [*_tied(), *argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise RunError(argv, "not found") from error
+    if shutil.which(argv[0]) is None:
+        raise RunError(argv, "not found")
+    process = subprocess.Popen(
+        [*_tied(), *argv],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=env,
+        start_new_session=True,
+    )
     overran = threading.Event()
 
     def overrun() -> None:

@@ -23,6 +23,7 @@ from harness.clusters.kind.versions import Version, parse
 from harness.clusters.provider import ClusterError
 from harness.effects import process
 from harness.effects.run import Completed, RunError, run, run_told
+from harness.kube.client import Kube
 
 ENGINES = ("docker", "podman", "nerdctl")
 """In the order in which kind itself looks for them."""
@@ -58,6 +59,7 @@ class Tools:
 
     run: Callable[..., Completed] = run
     run_told: Callable[..., Completed] = run_told
+    connect: Callable[..., Kube] = Kube.connect
 
 
 class Engine:

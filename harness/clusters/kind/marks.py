@@ -48,10 +48,9 @@ class Mark:
     def of(cls, paths: Iterable[str]) -> Mark | None:
         """The mark among a container's mount points; None when it has none."""
         for path in paths:
-            if path.startswith(f"{ROOT}/"):
-                *owner, stay, settings = path.removeprefix(f"{ROOT}/").split("/")
-                if len(owner) == 3 and stay in set(Stay):
-                    return cls("/".join(owner), Stay(stay), settings)
+            parts = path.removeprefix(f"{ROOT}/").split("/")
+            if path.startswith(f"{ROOT}/") and len(parts) == 5 and parts[3] in set(Stay):
+                return cls("/".join(parts[:3]), Stay(parts[3]), parts[4])
         return None
 
 

@@ -210,7 +210,7 @@ class KindCluster:
     def _make(self, prepared: Prepared) -> Access:
         plan = prepared.plan
         mark = Mark(process.identity(), Stay.KEPT if plan.keep else Stay.RUN, plan.settings())
-        self._tell(f"kind cluster {plan.name}: {plan.nodes} nodes of {plan.image or 'the image kind comes with'}")
+        self._tell(f"{self._request.headline()}: {plan.name}, {plan.image or 'the image kind comes with'}")
         self._mine = True
         self._kind.create(plan.name, config.render(plan, mark=mark), image=plan.image, tell=self._tell_of_kind)
         for image in prepared.load:
@@ -274,7 +274,7 @@ class KindCluster:
         return Access(kubeconfig=self._kind.kubeconfig(plan.name), context=None, kind="kind", notes=notes)
 
     def _kube(self, access: Access) -> contextlib.closing[Kube]:
-        return contextlib.closing(Kube.connect(access.kubeconfig, run=self._setting.run))
+        return contextlib.closing(self._tools.connect(access.kubeconfig, run=self._setting.run))
 
     # -- telling -------------------------------------------------------------------------------------------------
 

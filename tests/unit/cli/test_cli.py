@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ from harness.cli import code_of, commands
 from harness.cli.doctor import State, cluster
 from harness.cli.run import pytest_arguments
 from harness.clusters import embedded
+from harness.clusters.kind import leftovers
+from harness.clusters.kind.checks import Check
 from harness.model.waits import Waits
 from harness.world import rights
 
@@ -23,7 +26,9 @@ from harness.world import rights
         (["up", "--bogus"], "No such option"),
         (["down", "--name", "nobody-has-this"], "no embedded cluster named 'nobody-has-this' is up"),
         (["doctor", "--kubeconfig", "/nowhere/config"], "/nowhere/config: No such file or directory"),
-        (["clean"], "never used unasked"),
+        (["doctor", "--cluster", "kind", "--context", "c"], "leave out --kubeconfig and --context"),
+        (["doctor", "--k8s", "1.36"], "add --cluster kind"),
+        (["doctor", "--cluster", "moon"], "'moon' is not one of"),
         (["clean", "--kubeconfig", "/nowhere/config"], "/nowhere/config"),
     ],
 )
@@ -191,3 +196,31 @@ def test_a_run_without_rights_is_refused_with_the_rules() -> None:
     with pytest.raises(rights.NotAllowedError, match=r"pods/log \(get\): - \{apiGroups") as told:
         rights.must_be_allowed(cast("Any", ReviewingKube(("get", "pods", "log"))))
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(("good", "code", "mark"), [(True, 0, "ok"), (False, 4, "NO"), (None, 0, "-")])
+def test_the_doctor_of_kind_says_good_bad_and_noted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], good: bool | None, code: int, mark: str
+) -> None:
+    """One line for each finding; a bad one is the exit code."""
+    monkeypatch.setattr(
+        sys.modules["harness.cli.doctor"], "checks", lambda k8s: [Check("disk", f"for {k8s}", good=good)]
+    )
+    assert code_of(["doctor", "--cluster", "kind", "--k8s", "1.36"]) == code
+    line = capsys.readouterr().out.split()
+    assert line == [mark, "disk", "for", "1.36"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_cleaning_the_machine_removes_what_killed_runs_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: bool
+) -> None:
+    """kind clusters where there is a kind; folders everywhere; what is somebody else's is told and stays."""
+    monkeypatch.setattr(leftovers, "present", lambda tools: there)
+    monkeypatch.setattr(leftovers, "sweep", lambda tools: ["harness-dead"])
+    monkeypatch.setattr(leftovers, "strangers", lambda engine: ["far (made by elsewhere/1/2)"])
+    monkeypatch.setattr(leftovers, "sweep_scratch", list)
+    assert code_of(["clean"]) == 0
+    told = capsys.readouterr()
+    assert told.out == ("removed kind cluster harness-dead\n" if there else "nothing of a dead run is left\n")
+    assert ("far (made by elsewhere/1/2) was made elsewhere and stays" in told.err) is there

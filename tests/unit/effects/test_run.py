@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.effects.run import Completed, RunError, run, run_async, start
+from harness.effects.run import Completed, RunError, run, run_async, run_told, start
 
 Runner = Callable[..., Completed]
 
@@ -76,3 +76,46 @@ def test_a_started_process_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> No
     assert (out, process.returncode) == (b"7\n", 0)
     with pytest.raises(RunError, match="not found"):
         start(["no-such-program"])
+
+
+# -- commands that are watched ----------------------------------------------------------------------------------------
+
+
+def test_a_watched_command_tells_each_line_as_it_comes() -> None:
+    """Both outputs as one, without the line ends; the whole is kept."""
+    told: list[str] = []
+    code = "import sys; print(input(), flush=True); print('b', file=sys.stderr)"
+    done = run_told(python(code), tell=told.append, stdin=b"a\n")
+    assert told == ["a", "b"]
+    assert (done.code, done.text) == (0, "a\nb\n")
+
+
+def test_a_watched_command_fails_like_any_other() -> None:
+    """With what it said, or as a value when nobody checks; a program that is not there is named."""
+    with pytest.raises(RunError, match="exit code 3: oh"):
+        run_told(python("print('oh'); raise SystemExit(3)"), tell=lambda _: None)
+    assert run_told(python("raise SystemExit(3)"), tell=lambda _: None, check=False).code == 3
+    with pytest.raises(RunError, match="no-such-program: not found"):
+        run_told(["no-such-program"], tell=lambda _: None)
+
+
+def test_a_watched_command_that_overruns_is_ended_with_its_children() -> None:
+    """A child that holds the output open does not hold us."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    with pytest.raises(RunError, match=r"still running after 0\.5 s"):
+        run_told(python(code), tell=lambda _: None, timeout=0.5)
+
+
+def test_a_watched_command_may_leave_its_input_unread() -> None:
+    """What it was told then does not matter."""
+    assert run_told(python("import os; os.close(0)"), tell=lambda _: None, stdin=b"x" * 1_000_000).code == 0
+
+
+def test_who_watches_may_stop() -> None:
+    """An interrupt in the middle ends the command."""
+
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_told(python("import time; print(1, flush=True); time.sleep(60)"), tell=stop)

@@ -14,6 +14,9 @@ def test_reads(kube):
     kube.list("nodes")
 '''
 
+NO_IMAGES = """case "$1 $2" in "info "*) echo '{}';; "image inspect"|"pull "*) echo 'no route' >&2; exit 1;; esac"""
+"""An engine that has no image and reaches no registry."""
+
 
 @pytest.mark.parametrize(
     ("args", "said"),
@@ -29,6 +32,24 @@ def test_reads(kube):
         (("--wait", "streak=1.5"), "whole number"),
         (("--cluster", "moon"), "invalid choice: 'moon'"),
         (("--families", "ipv5"), "invalid choice: 'ipv5'"),
+        (("--families", "ipv6"), "an embedded cluster is ipv4 or dual"),
+        (("--cni", "calico"), "--cni shapes a kind cluster: add --cluster kind"),
+        (("--context", "c", "--keep"), "--keep shapes a kind cluster: add --cluster kind"),
+        (("--nodes", "2"), "--nodes shapes a kind cluster"),
+        (("--cluster", "kind", "--kubeconfig", "f"), "leave out --kubeconfig and --context"),
+        (("--cluster", "kind", "--context", "c"), "--cluster kind makes its own cluster"),
+        (("--cluster", "kind", "--seed", "1"), "leave it out with --cluster kind"),
+        (("--cluster", "kind", "--cni", "calicoo"), "there are antrea, calico"),
+        (("--cluster", "kind", "--cni", "./no.yaml"), "no such file"),
+        (("--cluster", "kind", "--cni", "none"), "--cni none leaves every node NotReady"),
+        (("--cluster", "kind", "--kube-proxy", "none"), "CNI kindnet does not replace kube-proxy"),
+        (("--cluster", "kind", "--kube-proxy", "userspace"), "invalid choice: 'userspace'"),
+        (("--cluster", "kind", "--nodes", "0"), "1 to 32 nodes"),
+        (("--cluster", "kind", "--nodes", "two"), "invalid int value"),
+        (("--cluster", "kind", "--keep", "My"), "--keep My: a name has"),
+        (("--cluster", "kind", "--feature-gate", "A"), "NAME=true or NAME=false"),
+        (("--cluster", "kind", "--cni", "weave", "--families", "dual"), "CNI weave does ipv4"),
+        (("--cluster", "kind", "--pod-subnet", "10.0.0.0/33"), "--pod-subnet 10.0.0.0/33"),
     ],
 )
 def test_a_bad_option_is_refused_in_one_line(pytester: pytest.Pytester, args: tuple[str, ...], said: str) -> None:
@@ -78,3 +99,48 @@ def test_an_embedded_run_says_what_it_is_not(pytester: pytest.Pytester) -> None:
     """The first lines say that a run on the embedded cluster says nothing about anyone's CNI."""
     pytester.makepyfile("def test_nothing(): pass")
     pytester.runpytest().stdout.fnmatch_lines(["harness: embedded cluster*nothing about anyone's CNI"])
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "said"),
+    [
+        (None, None, "docker is not installed: kind needs docker, podman or nerdctl"),
+        (
+            "echo 'Cannot connect to the Docker daemon' >&2; exit 1",
+            None,
+            "docker is not running, or you may not use it",
+        ),
+        ("echo '{}'", None, "kind is not installed: https://kind.sigs.k8s.io"),
+        ("echo '{}'", "exit 1", "kind does not run"),
+        (NO_IMAGES, "echo kind v0.33.0", "image kindest/node:v1.37.0@sha256:"),
+    ],
+    ids=["no engine", "engine stopped", "no kind", "kind broken", "no image"],
+)
+def test_a_machine_that_cannot_make_kind_clusters_is_refused(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, engine: str | None, kind: str | None, said: str
+) -> None:
+    """Exit code 4, one line with the remedy, before the first test, without a report."""
+    programs = pytester.path / "programs"
+    programs.mkdir()
+    for name, script in (("docker", engine), ("kind", kind)):
+        if script is not None:
+            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+            (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.delenv("KIND_EXPERIMENTAL_PROVIDER", raising=False)
+    pytester.makepyfile(NEEDS_A_CLUSTER)
+    result = pytester.runpytest_inprocess("--cluster", "kind", "--report", "told")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (line,) = [line for line in result.errlines if line]
+    assert line.startswith("ERROR: ")
+    assert said in line
+    assert not (pytester.path / "told").exists()
+
+
+def test_a_kind_run_says_what_it_makes(pytester: pytest.Pytester) -> None:
+    """The first lines name plugin, nodes, families and proxy, also where nothing is made."""
+    pytester.makepyfile("def test_nothing(): pass")
+    result = pytester.runpytest("--cluster", "kind", "--cni", "weave", "--collect-only")
+    result.stdout.fnmatch_lines(
+        ["harness: kind cluster*CNI weave v2.9.0 (untested), 3 nodes, ipv4, kube-proxy iptables"]
+    )
