@@ -7,8 +7,9 @@ that run's Lease is missing or no longer renewed, the run is dead and its namesp
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness.effects import process
 from harness.effects.clock import Clock, rfc3339_micro
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
+from harness.kube.patience import Patience
 from harness.model.waits import Waits
 from harness.world.ownership import RUN, SELECT_OURS, Owner
 
@@ -25,6 +27,9 @@ RENEW = 10.0
 
 DEAD_AFTER = 90
 """Seconds without renewal after which a run counts as dead: nine missed renewals, and room for clocks that differ."""
+
+MOVING_IN = 30.0
+"""Seconds for which a run may have namespaces and no Lease: it makes its home first, and the Lease in it."""
 
 
 class Tenancy:
@@ -65,11 +70,8 @@ class Tenancy:
     def end(self) -> None:
         """Remove everything of this run and see it gone. Raises KubeError."""
         self._stop.set()
-        names = [
-            item["metadata"]["name"]
-            for item in self.kube.list("namespaces", labels=f"{SELECT_OURS},{RUN}={self._owner.run}").items
-        ]
-        remove(self.kube, names, waits=self._waits)
+        ours = Patience()(lambda: self.kube.list("namespaces", labels=f"{SELECT_OURS},{RUN}={self._owner.run}"))
+        remove(self.kube, [item["metadata"]["name"] for item in ours.items], waits=self._waits)
 
     def _keep(self) -> None:
         while not self._stop.wait(RENEW):
@@ -109,27 +111,35 @@ def alive(lease: dict[str, Any] | None, *, now: float) -> bool:
 def sweep(kube: Kube, *, clock: Clock, waits: Waits) -> list[str]:
     """Remove the namespaces of dead runs; their names. Raises KubeError."""
     ours = kube.list("namespaces", labels=SELECT_OURS).items
-    runs: dict[str, list[str]] = {}
+    runs: dict[str, list[dict[str, Any]]] = {}
     for item in ours:
-        runs.setdefault(item["metadata"]["labels"].get(RUN, ""), []).append(item["metadata"]["name"])
+        runs.setdefault(item["metadata"]["labels"].get(RUN, ""), []).append(item)
     dead = [
-        name
-        for run, names in runs.items()
-        if not alive(
-            kube.find("leases.coordination.k8s.io", LEASE, namespace=Owner(run, "home").namespace("run")),
-            now=clock.wall(),
-        )
-        for name in names
+        str(item["metadata"]["name"])
+        for run, items in runs.items()
+        if not _lives(kube, run, items, now=clock.wall())
+        for item in items
     ]
     remove(kube, dead, waits=waits)
     return dead
 
 
+def _lives(kube: Kube, run: str, items: list[dict[str, Any]], *, now: float) -> bool:
+    lease = kube.find("leases.coordination.k8s.io", LEASE, namespace=Owner(run, "home").namespace("run"))
+    return alive(lease, now=now) or (lease is None and all(_is_fresh(item, now=now) for item in items))
+
+
+def _is_fresh(namespace: Mapping[str, Any], *, now: float) -> bool:
+    """Whether a namespace was made just now: its run may be about to make its Lease."""
+    made = namespace["metadata"].get("creationTimestamp")
+    return made is not None and now - datetime.fromisoformat(str(made)).timestamp() < MOVING_IN
+
+
 def remove(kube: Kube, names: Iterable[str], *, waits: Waits) -> None:
     """Delete namespaces side by side and wait until they are gone. Raises KubeError naming those that stay."""
-    names = list(names)
+    names, patient = list(names), Patience()
     for name in names:
-        kube.delete("namespaces", name)
+        patient(functools.partial(kube.delete, "namespaces", name))
     for name in names:
         kube.wait(
             "namespaces",

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from harness.effects.clock import FakeClock, rfc3339_micro
+from harness.effects.clock import FakeClock, rfc3339, rfc3339_micro
 from harness.effects.process import identity as holder
 from harness.effects.process import machine
 from harness.kube.errors import WaitTimeout
 from harness.model.waits import Waits
 from harness.world.ownership import MANAGED_BY, RUN, Owner
-from harness.world.tenancy import DEAD_AFTER, LEASE, Tenancy, alive, sweep
+from harness.world.tenancy import DEAD_AFTER, LEASE, MOVING_IN, Tenancy, alive, sweep
 from tests.unit.world.fake_kube import FakeKube
 
 NOW = 1_700_000_000.0
@@ -103,6 +103,16 @@ def test_only_dead_runs_are_swept() -> None:
         "harness-theirs-home-run",
         "production",
     ]
+
+
+@pytest.mark.parametrize(("age", "swept"), [(1.0, False), (MOVING_IN + 1, True)])
+def test_a_run_that_is_moving_in_is_left_alone(age: float, *, swept: bool) -> None:
+    """A run makes its home before its Lease: in between it is no dead run, unless that takes too long."""
+    kube = FakeKube()
+    populate(kube, "new", None)
+    (home,) = [obj for (resource, _, _), obj in kube.objects.items() if resource == "namespaces"]
+    home["metadata"]["creationTimestamp"] = rfc3339(NOW - age)
+    assert bool(sweep(kube.typed, clock=FakeClock(start=NOW), waits=Waits())) is swept
 
 
 def test_a_namespace_that_stays_is_named() -> None:
