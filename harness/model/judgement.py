@@ -6,7 +6,7 @@ Anything else that a test raises is the harness's own trouble and counts as unkn
 from __future__ import annotations
 
 
-class Judgement(Exception):
+class Judgement(Exception):  # noqa: N818  # a verdict, not an error
     """The root: a judgement other than PASS. The text is complete: who, what, expected, seen, how to repeat."""
 
 
