@@ -40,7 +40,7 @@ class Lifeline:
                 self._control.sendall(json.dumps(said).encode() + b"\n")
 
     def _until_closed(self, control: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.closing(control), contextlib.suppress(OSError):
             while control.recv(1024):
                 pass
         os._exit(0)
