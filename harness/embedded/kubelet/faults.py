@@ -173,9 +173,21 @@ class FaultKeeper:
 
     async def _apply(self, wanted: Plan) -> None:
         before, self._present = self._present, wanted
+        if wanted.mtu > before.mtu:
+            # The link grows before it may speak again: pods would remember for ten minutes what it said meanwhile,
+            # and the next black hole would be none to them.
+            await self._change_links(before, wanted)
+            await self._change_rules(before, wanted)
+        else:
+            await self._change_rules(before, wanted)
+            await self._change_links(before, wanted)
+
+    async def _change_rules(self, before: Plan, wanted: Plan) -> None:
         if wanted.rules(self._node) != before.rules(self._node):
             text = f"add table {TABLE}\ndelete table {TABLE}\n{wanted.rules(self._node)}"
             await run_in_async(self._node.netns, lambda: run(["nft", "-f", "-"], stdin=text.encode()))
+
+    async def _change_links(self, before: Plan, wanted: Plan) -> None:
         lines = [f"link set {NODE_LINK} mtu {wanted.mtu}"] if wanted.mtu != before.mtu else []
         lines += [line for address in sorted(wanted.unreachable - before.unreachable) for line in _bury(address)]
         lines += [line for address in sorted(before.unreachable - wanted.unreachable) for line in _dig_out(address)]

@@ -1,10 +1,15 @@
 """Planted faults of the pod network as plans."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from harness.embedded.kubelet.faults import DEAD_MAC, Plan, cluster_dns, dead_window, plan
+from harness.effects.clock import FakeClock
+from harness.embedded.api import Cache, LocalApi
+from harness.embedded.kubelet import faults
+from harness.embedded.kubelet.faults import DEAD_MAC, FaultKeeper, Plan, cluster_dns, dead_window, plan
+from harness.embedded.store.objects import Store
 from tests.unit.embedded.kubelet.pods_by_hand import NODE, pod
 
 
@@ -94,3 +99,25 @@ def test_the_rhythm_is_a_parameter() -> None:
 def test_the_dead_address_is_nobodys() -> None:
     """The wrong link address is a local one that no device here has."""
     assert DEAD_MAC.startswith("02:")
+
+
+def test_a_black_hole_is_mute_from_before_it_is_small_until_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pod ever hears of the small link: what it heard would outlive the fault by ten minutes."""
+    done: list[str] = []
+
+    async def run_in_async(*_: object) -> None:
+        done.append("rules")
+
+    async def apply_async(lines: list[str], *, namespace: str) -> None:
+        done.append(f"{namespace} {lines[0]}")
+
+    monkeypatch.setattr(faults, "run_in_async", run_in_async)
+    monkeypatch.setattr(faults.link, "apply_async", apply_async)
+
+    async def plant_and_heal() -> None:
+        keeper = FaultKeeper(NODE, Cache(LocalApi(Store(), "test"), []), FakeClock())
+        await keeper._apply(Plan(mtu=1280))
+        await keeper.heal()
+
+    asyncio.run(plant_and_heal())
+    assert done == ["rules", "n1 link set eth0 mtu 1280", "n1 link set eth0 mtu 1500", "rules"]
