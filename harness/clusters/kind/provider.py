@@ -11,7 +11,7 @@ import contextlib
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from harness.clusters.downloads import Downloads, cache
 from harness.clusters.kind import config, leftovers, nodes, versions
 from harness.clusters.kind.config import Plan
 from harness.clusters.kind.engine import Kind, Tell, Tools, engine, silent
-from harness.clusters.kind.marks import Found, Mark, Stay
+from harness.clusters.kind.marks import Mark, Stay
 from harness.clusters.kind.request import Request
 from harness.clusters.provider import Access, ClusterError
 from harness.effects import process
@@ -85,7 +85,7 @@ class KindCluster:
         leftovers.sweep(self._tools, tell=self._tell)
         leftovers.sweep_scratch()
         prepared = self._prepare(version, cgroup_v1=str(info.get("CgroupVersion", "2")) == "1")
-        plan = self._plan = prepared.plan
+        plan = prepared.plan
         self._name = plan.name
         if self._reusable(plan):
             self._tell(f"using kept kind cluster {plan.name}")
@@ -184,14 +184,11 @@ class KindCluster:
         if not there.running:
             raise ClusterError(f"kept kind cluster {plan.name!r} is stopped: {gone}")
         if not leftovers.is_complete(self._docker, there):
-            return self._wait_for_maker(there, gone)
+            # Of a dead maker it would have been swept a moment ago.
+            raise ClusterError(f"kept kind cluster {plan.name!r} is being made by another run: wait for it, or {gone}")
         if there.mark.settings != plan.settings():
             raise ClusterError(f"kept kind cluster {plan.name!r} was made with other options: {gone}")
         return True
-
-    def _wait_for_maker(self, there: Found, gone: str) -> bool:
-        # Of a dead maker it would have been swept a moment ago.
-        raise ClusterError(f"kept kind cluster {there.name!r} is being made by another run: wait for it, or {gone}")
 
     def _reuse(self, prepared: Prepared) -> Access:
         try:
@@ -203,7 +200,7 @@ class KindCluster:
                 nodes.settle(kube, prepared.plan, (), timeout=self._setting.waits.pod_ready)
         except (RunError, KubeError) as error:
             raise ClusterError(f"kept kind cluster {self._name!r}: {_reason(error)}") from error
-        return access
+        return self._timed(access)
 
     # -- a new cluster -------------------------------------------------------------------------------------------
 
@@ -228,7 +225,7 @@ class KindCluster:
                 f"(kind get kubeconfig --name {plan.name}), then run again"
             )
         self._tell("ready")
-        return access
+        return self._timed(access)
 
     def _install(self, kube: Kube, prepared: Prepared) -> None:
         plan = prepared.plan
@@ -270,8 +267,10 @@ class KindCluster:
             "kube_proxy": plan.kube_proxy,
             "kind": str(self._kind.version()),
         }
-        notes["boot_s"] = f"{self._clock.now() - self._began:.1f}"
         return Access(kubeconfig=self._kind.kubeconfig(plan.name), context=None, kind="kind", notes=notes)
+
+    def _timed(self, access: Access) -> Access:
+        return replace(access, notes={**access.notes, "boot_s": f"{self._clock.now() - self._began:.1f}"})
 
     def _kube(self, access: Access) -> contextlib.closing[Kube]:
         return contextlib.closing(self._tools.connect(access.kubeconfig, run=self._setting.run))
