@@ -60,7 +60,9 @@ class Waits:
         20.0, "pod Ready to reached from every node; some network agents program routes seconds after the pod is up"
     )
     dns_program: float = wait(
-        30.0, "slice or Service change to DNS answer; one watch event, plus the 30 s of a kubeadm cache"
+        45.0,
+        "slice or Service change to DNS answer: one watch event, plus the 30 s of a kubeadm cache, which may take up the"
+        " old answer once more in between (29.2 s were seen for reverse names)",
     )
     service_program: float = wait(
         30.0, "slice change to the proxy on every node; kube-proxy may sit out a 30 s sync period"
