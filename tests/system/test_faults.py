@@ -82,33 +82,6 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
         cluster.destroy()
 
 
-def test_each_area_has_a_standing_fault_and_one_over_time() -> None:
-    """For each area the table has faults of both sorts that are proved outright."""
-    assert (
-        {row.area for row in OUTRIGHT if row.over_time} == {row.area for row in OUTRIGHT if not row.over_time} == AREAS
-    )
-
-
-def test_every_fault_that_can_be_planted_is_in_the_table() -> None:
-    """No component can be broken in a way that no suite is known to catch."""
-    sources = (ROOT / "harness" / "embedded").rglob("*.py")
-    implemented = {
-        id_ for source in sources for id_ in re.findall(r'"((?:dns|services|policy)/[F\d]\S*)"', source.read_text())
-    }
-    assert implemented == {row.fault for row in ROWS}
-
-
-@needs_namespaces
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.fault) for row in OUTRIGHT])
-def test_a_planted_fault_makes_the_suites_fail(suites: Suites, tmp_path: Path, row: Row) -> None:
-    """With the fault planted the suites exit with 1, their requirements FAIL, and the text names the layer at fault."""
-    with planted(suites.kube, row.fault, params=row.params):
-        ran = suites.run(tmp_path, f"{ROOT}/suites/{row.test}", "-n", "0", *IMPATIENT)
-    assert ran.code == 1, ran.text
-    assert ran.verdicts(row.ids) == {"FAIL"}, ran.text
-    assert f"layer at fault, as it seems: {row.layer} (" in ran.text
-
-
 @needs_namespaces
 def test_every_fault_is_caught_and_heals(suites: Suites, tmp_path: Path) -> None:
     """Each promise of the table holds before its fault, is broken and rightly blamed while it stands, holds after."""
@@ -134,6 +107,33 @@ def problems(place: int, row: Row, seen: dict[tuple[int, str], dict[str, Any]]) 
         yield f"{row.fault}: {row.test} does not decide {row.ids}"
     if broken["verdict"] == "FAIL" and f"as it seems: {row.layer} (" not in broken["reason"]:
         yield f"{row.fault}: {row.layer} is not blamed: {broken['reason']}"
+
+
+def test_each_area_has_a_standing_fault_and_one_over_time() -> None:
+    """For each area the table has faults of both sorts that are proved outright."""
+    assert (
+        {row.area for row in OUTRIGHT if row.over_time} == {row.area for row in OUTRIGHT if not row.over_time} == AREAS
+    )
+
+
+def test_every_fault_that_can_be_planted_is_in_the_table() -> None:
+    """No component can be broken in a way that no suite is known to catch."""
+    sources = (ROOT / "harness" / "embedded").rglob("*.py")
+    implemented = {
+        id_ for source in sources for id_ in re.findall(r'"((?:dns|services|policy)/[F\d]\S*)"', source.read_text())
+    }
+    assert implemented == {row.fault for row in ROWS}
+
+
+@needs_namespaces
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.fault) for row in OUTRIGHT])
+def test_a_planted_fault_makes_the_suites_fail(suites: Suites, tmp_path: Path, row: Row) -> None:
+    """With the fault planted the suites exit with 1, their requirements FAIL, and the text names the layer at fault."""
+    with planted(suites.kube, row.fault, params=row.params):
+        ran = suites.run(tmp_path, f"{ROOT}/suites/{row.test}", "-n", "0", *IMPATIENT)
+    assert ran.code == 1, ran.text
+    assert ran.verdicts(row.ids) == {"FAIL"}, ran.text
+    assert f"layer at fault, as it seems: {row.layer} (" in ran.text
 
 
 @needs_namespaces
