@@ -6,6 +6,7 @@ Every run here is a pytest run of its own against one embedded cluster. Skipped 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import textwrap
@@ -61,7 +62,7 @@ class Suites:
         """One run to its end."""
         argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--report", str(report)]
         argv += ["--kubeconfig", str(self.kubeconfig), "--context", "faults", *arguments]
-        done = run(argv, timeout=LONGEST, check=False)
+        done = run(argv, timeout=LONGEST, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
         found = report / "run.json"
         record = json.loads(found.read_text()) if found.exists() else {"tests": [], "requirements": {}}
         return Ran(done.code, record, done.text + done.err.decode(errors="replace"))
