@@ -476,7 +476,7 @@ def test_hold_looks_all_the_time(session: Session, closed_port: int) -> None:
     assert result.loop is not None
     assert result.loop.outcome is LoopOutcome.GOOD
     assert result.loop.looks >= 10
-    assert result.loop.longest_gap < 0.3
+    assert result.loop.longest_gap < 0.5  # the whole window: one gap of a busy machine is no proof
 
 
 def test_hold_finds_one_bad_look(agent: LocalAgent, session: Session) -> None:
