@@ -265,7 +265,7 @@ class KindCluster:
             "cni": plan.cni.title,
             "families": plan.families,
             "kube_proxy": plan.kube_proxy,
-            "kind": str(self._kind.version()),
+            "kind_version": str(self._kind.version()),
         }
         return Access(kubeconfig=self._kind.kubeconfig(plan.name), context=None, kind="kind", notes=notes)
 
