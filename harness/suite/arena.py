@@ -205,6 +205,8 @@ class Arena:
 
     def __init__(self, base: WorkerArena, *, case: str, log: Log, changed: Callable[[], object] = lambda: None) -> None:
         self.kube, self.waits = base.kube, base.waits
+        self.patient = base.patience
+        """Repeats a request while the API server is away; looks have no need of it, they are made again themselves."""
         self.namespaces = dict(base.namespaces)
         self.pods = dict(base.pods)
         self.table = tuple(base.table)
@@ -254,12 +256,14 @@ class Arena:
 
     def delete(self, resource: str, name: str, *, namespace: str = "x", grace: int | None = None) -> None:
         """Delete something this test made."""
-        self.kube.delete(resource, name, namespace=self.namespace(namespace), grace=grace)
+        space = self.namespace(namespace)
+        self.patient(lambda: self.kube.delete(resource, name, namespace=space, grace=grace))
         self._changed()
 
     def patch(self, resource: str, name: str, patch: Mapping[str, Any], *, namespace: str = "x") -> None:
         """Change something this test made, by a merge patch."""
-        self.kube.patch(resource, name, dict(patch), namespace=self.namespace(namespace))
+        space = self.namespace(namespace)
+        self.patient(lambda: self.kube.patch(resource, name, dict(patch), namespace=space))
         self._changed()
 
     def start(self, pods: Mapping[str, PodShape], *, ready: bool = True) -> None:
@@ -303,7 +307,8 @@ class Arena:
         self._relabel("namespaces", self.namespace(letter), labels, namespace=None)
 
     def _relabel(self, resource: str, name: str, labels: Mapping[str, str | None], *, namespace: str | None) -> None:
-        before = self.kube.get(resource, name, namespace=namespace)["metadata"].get("labels") or {}
+        found = self.patient(lambda: self.kube.get(resource, name, namespace=namespace))
+        before = found["metadata"].get("labels") or {}
         patch = functools.partial(self.kube.patch, resource, name, namespace=namespace)
 
         def restore() -> None:
@@ -311,7 +316,7 @@ class Arena:
                 patch({"metadata": {"labels": {key: before.get(key) for key in labels}}})
 
         self._undo.append(restore)
-        patch({"metadata": {"labels": dict(labels)}})
+        self.patient(lambda: patch({"metadata": {"labels": dict(labels)}}))
         self._changed()
 
     # -- looking at the API ---------------------------------------------------------------------------------------

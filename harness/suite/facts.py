@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.kube.client import Kube
 from harness.kube.errors import NotFound, WaitTimeout
+from harness.kube.patience import Patience
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family
 
@@ -36,10 +37,11 @@ class ClusterFacts:
         self.kube = kube
         self.kind = kind
         self._loadbalancer: bool | None = None
+        self._patient = Patience()
 
     @functools.cached_property
     def _ready_nodes(self) -> tuple[dict[str, Any], ...]:
-        found = [node for node in self.kube.list("nodes").items if _is_ready_linux(node)]
+        found = [node for node in self._patient(lambda: self.kube.list("nodes")).items if _is_ready_linux(node)]
         return tuple(sorted(found, key=lambda node: str(node["metadata"]["name"])))
 
     @functools.cached_property
@@ -74,14 +76,14 @@ class ClusterFacts:
         cidrs = self.nodes[0]["spec"].get("podCIDRs") or []
         if cidrs:
             return tuple(dict.fromkeys(Family.of(cidr) for cidr in cidrs))
-        service = self.kube.get("services", "kubernetes", namespace="default")
+        service = self._patient(lambda: self.kube.get("services", "kubernetes", namespace="default"))
         return tuple(Family(each) for each in service["spec"].get("ipFamilies") or ["IPv4"])
 
     @functools.cached_property
     def dns_service(self) -> dict[str, Any]:
         """The Service of the cluster DNS. Raises Unmeasured when none carries the usual label."""
         try:
-            found = self.kube.list("services", namespace="kube-system", labels=DNS_LABELS).items
+            found = self._patient(lambda: self.kube.list("services", namespace="kube-system", labels=DNS_LABELS)).items
         except NotFound:
             found = []
         if not found:

@@ -165,7 +165,7 @@ def judge_policies(
     `control` is what the same cells showed before the policies came: a denial counts only where that was REACHED.
     Raises Broken or Unmeasured.
     """
-    snapshot = arena.snapshot("pods", "networkpolicies.networking.k8s.io")
+    snapshot = arena.patient(lambda: arena.snapshot("pods", "networkpolicies.networking.k8s.io"))
     want = wanted(arena, snapshot, lanes=lanes, family=family)
     age = check.change.age()
     results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=TABLE_SPACING)
