@@ -61,8 +61,8 @@ class Waits:
     )
     dns_program: float = wait(
         45.0,
-        "slice or Service change to DNS answer: one watch event, plus the 30 s of a kubeadm cache, which may take up the"
-        " old answer once more in between (29.2 s were seen for reverse names)",
+        "slice or Service change to DNS answer: one watch event, plus the 30 s of a kubeadm cache, which may take up"
+        " the old answer once more in between (29.2 s were seen for reverse names)",
     )
     service_program: float = wait(
         30.0, "slice change to the proxy on every node; kube-proxy may sit out a 30 s sync period"
