@@ -144,9 +144,9 @@ CASES = (
     ),
     NameCase(
         name="clusterip/srv",
-        ids=("DNS-120", "DNS-121", "DNS-122", "DNS-130"),
+        ids=("DNS-120", "DNS-121", "DNS-122", "DNS-124", "DNS-130"),
         promise="Each named port has an SRV record with the Service's own port and name.",
-        names=("_http._tcp.cip", "_sip._udp.cip", "_http._tcp.cip-map", "_http._tcp.np"),
+        names=("_http._tcp.cip", "_sip._udp.cip", "_s._sctp.cip-sctp", "_http._tcp.cip-map", "_http._tcp.np"),
         types=("SRV",),
     ),
     NameCase(

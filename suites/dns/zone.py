@@ -69,6 +69,7 @@ def objects(space: str, *, zone: str, primary: Family, dual: bool) -> list[dict[
         "cip-unready": {"selector": {"state": "unready"}, "ports": [HTTP]},
         "cip-noselector": {"ports": [HTTP]},
         "cip-map": {"selector": hl, "ports": [{"name": "http", "port": 8080, "targetPort": 80}]},
+        "cip-sctp": {"selector": hl, "ports": [{"name": "s", "port": 9, "protocol": "SCTP"}]},
         "np": {"type": "NodePort", "selector": hl, "externalTrafficPolicy": "Local", "ports": [HTTP]},
         "pod": {"selector": hl, "ports": [HTTP]},
         "svc": {"selector": hl, "ports": [HTTP]},

@@ -12,12 +12,17 @@ from harness.suite import (
     Dial,
     Difference,
     Findings,
+    Result,
+    Seen,
+    Tcp,
+    Verdict,
     Via,
+    answered_by,
     requirement,
     service,
     service_findings,
 )
-from suites.services.dialled import ALL, CLIENTS, DATAGRAM, HTTP, made_ports, nobody_answers, settle
+from suites.services.dialled import ALL, CLIENTS, DATAGRAM, HTTP, dials, made_ports, nobody_answers, settle
 
 
 @requirement("SVC-019")
@@ -141,6 +146,30 @@ def test_one_node_port_for_two_protocols(arena: Arena, check: Check, cluster: Cl
     arena.apply(service("svc", {"type": "NodePort", "selector": ALL, "ports": both}))
     several = [*_at_every_node(cluster, ["y/b"]), *_at_every_node(cluster, ["y/b"], protocol="UDP")]
     check.eventually("both", lambda: service_findings(arena, "svc", several), within=check.waits.service_program)
+
+
+@requirement("SVC-160", needs=("nodes2",))
+def test_node_port_service_answers_by_every_address(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """A NodePort Service answers by its name, by its ClusterIP, and at the address of every node."""
+    arena.apply(service("svc", {"type": "NodePort", "selector": ALL, "ports": [HTTP]}))
+    backends = {arena.pods[ref].full for ref in ("x/a", "x/b", "x/c")}
+    several = [*dials(cluster, 80), *_at_every_node(cluster, ["y/b"])]
+
+    def look() -> Findings:
+        by_address = service_findings(arena, "svc", several)
+        told = arena.ask("y/b", *[Tcp(f"svc.{arena.namespace('x')}", 80, timeout=2.0)] * len(backends))
+        wrong = [
+            Difference("y/b → svc by name", "one of its backends", str(result), "SVC-160", _verdict(result))
+            for result in told
+            if answered_by(result) not in backends
+        ]
+        return Findings.joined([by_address, Findings(tuple(wrong))])
+
+    check.eventually("every address", look, within=check.waits.service_program)
+
+
+def _verdict(result: Result) -> Verdict:
+    return Verdict.UNKNOWN if result.seen is Seen.UNMEASURED else Verdict.FAIL
 
 
 def _at_every_node(cluster: ClusterFacts, clients: list[str] | tuple[str, ...], protocol: str = "TCP") -> list[Dial]:
