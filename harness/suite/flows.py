@@ -169,9 +169,6 @@ def judge_policies(
     want = wanted(arena, snapshot, lanes=lanes, family=family)
     age = check.change.age()
     results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=TABLE_SPACING)
-    if lost := {cell: want[cell] for cell, saw in seen(arena, results).items() if saw is Seen.UNMEASURED}:
-        # Answers that were lost with a stream: the network may be asked again, as it stands by now.
-        results |= settle(arena, lost, family=family, within=check.waits.policy_live, spacing=TABLE_SPACING)
     check.settle(what, age + _slowest(results))
     results |= _steadily_again(arena, want, results, family=family)
     check.now(_judged(arena, want, results, control, snapshot=snapshot, family=family))

@@ -186,20 +186,6 @@ def test_a_lost_probe_is_no_denial(ground: Ground) -> None:
         judged(ground, control)
 
 
-def test_answers_that_were_lost_once_are_asked_for_again(ground: Ground) -> None:
-    """A stream that was cut in the middle of a table costs time, not the verdict; what is lost again is unknown."""
-    _, control = opened(ground)
-    applied(ground)
-    cuts = [Seen.UNMEASURED]
-
-    def cut_once(client: str, ask: Ask) -> Result | None:
-        return Result(ask, client, cuts.pop(), error="the stream was cut") if cuts and client == "y/b" else None
-
-    ground.network.lies += [cut_once, denied_into(ground, "x")]
-    assert judged(ground, control).done
-    assert not cuts
-
-
 def test_an_impostor_where_an_answer_was_wanted_is_broken(ground: Ground) -> None:
     """A cell that another pod answers is neither open nor denied: the flow went astray."""
     _, control = opened(ground)
