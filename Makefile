@@ -28,7 +28,8 @@ cluster_options = \
 	$(if $(call given,NODES),--nodes '$(NODES)') \
 	$(if $(call given,FAMILIES),--families '$(FAMILIES)') \
 	$(if $(call given,KUBE_PROXY),--kube-proxy '$(KUBE_PROXY)')
-embedded = $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(strip $(cluster_options)),other,embedded))),yes)
+elsewhere := $(call given,KUBECONFIG)$(call given,CONTEXT)$(call given,CNI)
+embedded := $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(elsewhere),other,embedded))),yes)
 
 .PHONY: conformance test lint bench catalogue clean packages may-make-namespaces
 .DEFAULT_GOAL := conformance
