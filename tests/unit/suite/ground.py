@@ -122,7 +122,7 @@ class FakeKube:
             raise WaitTimeout(f"{name}: not as asked", last=found)
         return found
 
-    def wait_all(self, resource: str, condition: Callable[[Any], bool], **how: Any) -> list[dict[str, Any]]:
+    def wait_all(self, resource: str, condition: Callable[[Any], bool], **how: Any) -> Sequence[dict[str, Any]]:
         found = self.list(resource, namespace=how.get("namespace"), labels=how.get("labels", "")).items
         if not condition(found):
             raise WaitTimeout(how.get("what") or resource, last=None)

@@ -32,7 +32,7 @@ def said(rcode: int = dns.rcode.NOERROR, *records: str, authority: str = "", fla
     def reply(asked: dns.message.Message) -> bytes:
         made = dns.message.make_response(asked)
         made.flags |= flags
-        made.set_rcode(rcode)
+        made.set_rcode(dns.rcode.Rcode(rcode))
         for section, texts in ((made.answer, records), (made.authority, (authority,) if authority else ())):
             for text in texts:
                 owner, ttl, klass, kind, data = text.split(None, 4)
