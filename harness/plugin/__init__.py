@@ -14,6 +14,7 @@ import pytest
 from harness.plugin import options, outcomes
 from harness.plugin.fixtures import arena, check, cluster, deploy, kube, last_change, turn, worker_arena
 from harness.plugin.hooks import Controller, Recorder
+from harness.plugin.owner import tie_to
 from harness.plugin.session import PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         owner = Owner(told["run"], config.workerinput["workerid"])  # type: ignore[attr-defined]  # xdist adds it
         session = WorkerSession(options.read(config), owner, Path(told["directory"]), told["invitation"])
         config.stash[WORKER] = session
+        tie_to(told["invitation"])
     elif not hasattr(config, "workerinput"):
         run = RunSession(config)
         config.stash[RUN] = run

@@ -8,6 +8,7 @@ platform, leaves no file, and closes with its process.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 import threading
@@ -16,6 +17,12 @@ from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
 from harness.clusters.provider import Access, ClusterError, Provider
+
+TIE = "tie"
+"""What a worker says to be told of its owner's end by the end of the line."""
+
+ORPHANED = 70
+"""Exit code of a worker whose owner is gone; nobody is left to read it, but a process list shows it."""
 
 BACKLOG = 128
 """Workers that may call at the same moment. Beyond it the kernel drops the last step of a handshake, and a caller that
@@ -88,18 +95,42 @@ class ClusterOwner:
 
     def _answer(self, line: Connection) -> None:
         with contextlib.closing(line), contextlib.suppress(EOFError, OSError):
-            line.recv()
+            if line.recv() == TIE:
+                line.recv()  # never comes: the line lasts as long as the shorter of two lives
             try:
                 line.send(("access", self.access()))
             except ClusterError as refusal:
                 line.send(("refused", str(refusal)))
 
 
+def tie_to(invitation: dict[str, Any]) -> None:
+    """End this worker when its owner ends, by whatever means: who is killed must not leave workers behind.
+
+    Raises ClusterError when the owner is gone already.
+    """
+    try:
+        line = _called(invitation)
+        line.send(TIE)
+    except (OSError, EOFError) as error:
+        raise ClusterError(f"the owner of the run is gone: {error}") from error
+    threading.Thread(target=_end_with, args=(line,), daemon=True).start()
+
+
+def _end_with(line: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        line.recv()
+    os._exit(ORPHANED)
+
+
+def _called(invitation: dict[str, Any]) -> Connection:
+    host, port = invitation["address"]
+    return Client((host, port), authkey=bytes.fromhex(invitation["key"]))
+
+
 def access_from(invitation: dict[str, Any]) -> Access:
     """A worker's way to the owner's cluster. Raises ClusterError when it was refused or the owner is gone."""
-    host, port = invitation["address"]
     try:
-        with contextlib.closing(Client((host, port), authkey=bytes.fromhex(invitation["key"]))) as line:
+        with contextlib.closing(_called(invitation)) as line:
             line.send("access")
             kind, said = line.recv()
     except (OSError, EOFError) as error:

@@ -34,6 +34,7 @@ IPTABLES = {"filter", "nat", "mangle", "raw", "security"}
 
 CLOCK = RealClock()
 NAME = f"life-{os.getpid()}"
+ROOT = Path(__file__).parents[2]
 
 OWNER = """
 import sys
@@ -113,9 +114,9 @@ def limit() -> float:
     return LIMIT * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def until(done: Callable[[], object]) -> bool:
+def until(done: Callable[[], object], *, within: float | None = None) -> bool:
     """Whether it came true in time."""
-    deadline = CLOCK.now() + limit()
+    deadline = CLOCK.now() + (within or limit())
     while CLOCK.now() < deadline:
         if done():
             return True
@@ -167,6 +168,23 @@ def test_nothing_outlives_a_cluster_that_is_killed(owned: tuple[Any, Body], whic
     _, body = owned
     os.kill(getattr(body, which), signal.SIGKILL)
     assert until(lambda: not [pid for pid in body.holders() if pid != body.parent or spaces(pid)]), body.holders()
+
+
+def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
+    """kill -9 of pytest in the middle of the suites: its workers and its cluster are gone, and the next run is fine."""
+    command = [sys.executable, "-m", "pytest", str(ROOT / "suites/netpol"), "-n", "2", "--report", str(tmp_path)]
+    with Path(os.devnull).open("wb") as nowhere:
+        controller = start([*command, "-p", "no:cacheprovider"], stdout=nowhere, stderr=nowhere)
+    try:
+        assert until(lambda: (tmp_path / "probes.jsonl").exists(), within=60.0), "no probe was asked"
+        several = children(controller.pid)
+        (parent,) = [pid for pid in several if Path(f"/proc/{pid}/comm").read_text().strip() == "unshare"]
+        body = Body.of(parent)
+    finally:
+        controller.kill()
+        controller.wait()
+    assert len(several) == 3, "two workers and a cluster"
+    assert until(lambda: not [pid for pid in several if spaces(pid)] and not body.holders()), body.holders()
 
 
 def test_a_cluster_that_is_asked_to_end_leaves_nothing(owned: tuple[Any, Body]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import AuthenticationError
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.provider import Access, ClusterError
-from harness.plugin.owner import ClusterOwner, access_from
+from harness.effects.run import start
+from harness.plugin.owner import ORPHANED, ClusterOwner, access_from, tie_to
 
 ACCESS = Access(kubeconfig={"clusters": []}, context=None, kind="embedded")
 
@@ -108,3 +110,46 @@ def test_a_worker_whose_owner_is_gone_says_so(owner: ClusterOwner) -> None:
     owner.close()
     with pytest.raises(ClusterError, match="owner of the cluster is gone"):
         access_from(invitation)
+
+
+TIED = """
+import sys
+from harness.plugin.owner import tie_to
+tie_to({"address": ["127.0.0.1", int(sys.argv[1])], "key": sys.argv[2]})
+print("tied", flush=True)
+sys.stdin.read()
+"""
+OWNING = """
+import sys
+from harness.plugin.owner import ClusterOwner
+invitation = ClusterOwner(None, prepare=print).invitation()
+print(invitation["address"][1], invitation["key"], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_worker_ends_with_its_owner() -> None:
+    """A worker whose owner is killed with -9 ends at once, though nobody tells it to."""
+    running = []
+    try:
+        owner = start([sys.executable, "-c", OWNING], stdin=-1)
+        running.append(owner)
+        address = owner.stdout.readline().decode().split() if owner.stdout else []
+        worker = start([sys.executable, "-c", TIED, *address], stdin=-1)
+        running.append(worker)
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"tied\n"
+        owner.kill()
+        assert worker.wait(5) == ORPHANED
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+def test_a_worker_without_owner_does_not_begin(owner: ClusterOwner) -> None:
+    """A tie to an owner that is gone already is refused."""
+    invitation = owner.invitation()
+    owner.close()
+    with pytest.raises(ClusterError, match="owner of the run is gone"):
+        tie_to(invitation)
