@@ -171,7 +171,7 @@ def test_nothing_outlives_a_cluster_that_is_killed(owned: tuple[Any, Body], whic
 
 
 def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
-    """kill -9 of pytest in the middle of the suites: its workers and its cluster are gone, and the next run is fine."""
+    """kill -9 of pytest in the middle of the suites: its workers and its cluster end with it."""
     command = [sys.executable, "-m", "pytest", str(ROOT / "suites/netpol"), "-n", "2", "--report", str(tmp_path)]
     with Path(os.devnull).open("wb") as nowhere:
         controller = start([*command, "-p", "no:cacheprovider"], stdout=nowhere, stderr=nowhere)
