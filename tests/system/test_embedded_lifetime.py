@@ -6,6 +6,7 @@ rules and mounts in them; and on the machine itself nothing has changed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -54,18 +55,33 @@ class Body:
     first: int
     namespaces: frozenset[str]
 
-    @classmethod
-    def of(cls, parent: int) -> Body:
-        """Look at the cluster whose `unshare` this is; its pods' namespaces are below its process."""
-        (first,) = children(parent)
-        ours = spaces(os.getpid())
-        found = {space for pid in (first, *descendants(first)) for space in spaces(pid)}
-        return cls(parent, first, frozenset(found - ours))
-
     def holders(self) -> list[int]:
         """Processes that still live in one of its namespaces, and its own two."""
         everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
         return [pid for pid in everybody if self.namespaces & spaces(pid) or pid in {self.parent, self.first}]
+
+    def left(self) -> str:
+        """Who is left and what each is at, for the reader of a red run."""
+        return "; ".join(doing(pid) for pid in self.holders())
+
+
+@contextlib.contextmanager
+def watched(parent: int) -> Iterator[Body]:
+    """Look at the cluster whose `unshare` this is; its pods' namespaces are below its process.
+
+    Each namespace is held open meanwhile: the kernel gives the number of one that is gone to the next that is made,
+    and a cluster that another worker boots would pass for the rest of this one.
+    """
+    (first,) = children(parent)
+    ours, found = spaces(os.getpid()), set()
+    with contextlib.ExitStack() as held:
+        for pid in (first, *descendants(first)):
+            for space in SPACES:
+                with contextlib.suppress(OSError):
+                    descriptor = os.open(f"/proc/{pid}/ns/{space}", os.O_RDONLY | os.O_CLOEXEC)
+                    held.callback(os.close, descriptor)
+                    found.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        yield Body(parent, first, frozenset(found - ours))
 
 
 def spaces(pid: int) -> set[str]:
@@ -77,6 +93,16 @@ def spaces(pid: int) -> set[str]:
         except OSError:
             return set()
     return found
+
+
+def doing(pid: int) -> str:
+    """A process in a few words: number, name, state, and where in the kernel its threads wait."""
+    try:
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        waits = {(task / "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
+    except OSError as error:
+        return f"{pid} {error.strerror}"
+    return f"{pid} {status['Name']} {status['State']} below {status['PPid']} in {sorted(waits)}"
 
 
 def children(pid: int) -> list[int]:
@@ -139,7 +165,8 @@ def owned() -> Iterator[tuple[Any, Body]]:
     try:
         line = owner.stdout.readline() if owner.stdout else b""
         assert line.strip(), owner.stderr.read().decode() if owner.stderr else ""
-        yield owner, Body.of(int(line))
+        with watched(int(line)) as body:
+            yield owner, body
     finally:
         owner.kill()
         owner.communicate()
@@ -159,7 +186,7 @@ def test_nothing_outlives_an_owner_that_is_killed(owned: tuple[Any, Body]) -> No
     """kill -9 of the owner: within five seconds no process, and with that no namespace, of its cluster is left."""
     owner, body = owned
     os.kill(owner.pid, signal.SIGKILL)
-    assert until(lambda: not body.holders()), body.holders()
+    assert until(lambda: not body.holders()), body.left()
 
 
 @pytest.mark.parametrize("which", ["first", "parent"])
@@ -167,7 +194,7 @@ def test_nothing_outlives_a_cluster_that_is_killed(owned: tuple[Any, Body], whic
     """kill -9 of the cluster's own processes takes its pods with it."""
     _, body = owned
     os.kill(getattr(body, which), signal.SIGKILL)
-    assert until(lambda: not [pid for pid in body.holders() if pid != body.parent or spaces(pid)]), body.holders()
+    assert until(lambda: not [pid for pid in body.holders() if pid != body.parent or spaces(pid)]), body.left()
 
 
 def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
@@ -179,19 +206,20 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
         assert until(lambda: (tmp_path / "probes.jsonl").exists(), within=60.0), "no probe was asked"
         several = children(controller.pid)
         (parent,) = [pid for pid in several if Path(f"/proc/{pid}/comm").read_text().strip() == "unshare"]
-        body = Body.of(parent)
+        with watched(parent) as body:
+            controller.kill()
+            assert until(lambda: not [pid for pid in several if spaces(pid)] and not body.holders()), body.left()
     finally:
         controller.kill()
         controller.wait()
     assert len(several) == 3, "two workers and a cluster"
-    assert until(lambda: not [pid for pid in several if spaces(pid)] and not body.holders()), body.holders()
 
 
 def test_a_cluster_that_is_asked_to_end_leaves_nothing(owned: tuple[Any, Body]) -> None:
     """An owner that ends in the ordinary way takes its cluster with it."""
     owner, body = owned
     owner.communicate(timeout=limit())
-    assert until(lambda: not body.holders()), body.holders()
+    assert until(lambda: not body.holders()), body.left()
 
 
 def test_destroying_twice_is_once() -> None:
@@ -199,9 +227,9 @@ def test_destroying_twice_is_once() -> None:
     cluster = EmbeddedCluster(Settings(name=NAME, jitter=0.0))
     cluster.create()
     assert cluster.process_id is not None
-    body = Body.of(cluster.process_id)
-    cluster.destroy()
-    assert not body.holders()
+    with watched(cluster.process_id) as body:
+        cluster.destroy()
+        assert not body.holders(), body.left()
     cluster.destroy()
 
 
@@ -251,11 +279,12 @@ def test_up_and_down() -> None:
         assert (again.code, again.err.count(b"\n")) == (4, 1)
         assert NAME in harness("doctor").text
         first = int(path.parts[2])
-        body = Body.of(int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1]))
+        with watched(int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1])) as body:
+            ended = harness("down", "--name", NAME)
+            assert ended.code == 0, ended.err.decode()
+            assert until(lambda: not body.holders()), body.left()
     finally:
-        ended = harness("down", "--name", NAME)
-    assert ended.code == 0, ended.err.decode()
-    assert until(lambda: not body.holders()), body.holders()
+        harness("down", "--name", NAME)
     assert harness("down", "--name", NAME).code == 4
 
 
