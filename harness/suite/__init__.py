@@ -41,7 +41,7 @@ from harness.probe.asks import (
 from harness.probe.results import Answer, LoopOutcome, Result
 from harness.suite.arena import Arena, ArenaPod, WorkerArena
 from harness.suite.check import Check, Findings
-from harness.suite.dial import Dial, service_findings, slice_findings
+from harness.suite.dial import Dial, service_findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.faults import planted
 from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_table
@@ -50,6 +50,7 @@ from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
 from harness.suite.places import one_per_node
 from harness.suite.proof import answered_by, unanswered, uncontrolled
+from harness.suite.slices import slice_findings
 from harness.world.manifests import PodShape, endpointslice, policy, service
 
 __all__ = [

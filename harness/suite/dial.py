@@ -17,7 +17,6 @@ from harness.model.difference import Difference
 from harness.model.judgement import NotApplicable
 from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
-from harness.oracle.endpointslices import judge_slices
 from harness.oracle.services import Arrival, Delivery, Failure, Via, deliver, judge_arrivals, pod_client
 from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Ask, Tcp, Udp
@@ -25,6 +24,7 @@ from harness.probe.results import Answer, Result
 from harness.suite.arena import Arena, ArenaPod
 from harness.suite.check import Findings
 from harness.suite.proof import answered_by, uncontrolled
+from harness.suite.slices import slices_judged, slices_text
 
 ATTEMPTS = 30
 """Fresh connections per client and look. With three backends chosen at random one of them is missed with a probability
@@ -82,13 +82,13 @@ def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespac
     space = arena.namespace(namespace)
     snapshot = _snapshot(arena, space)
     service = snapshot.service(space, name)
-    if wrong := _slices_judged(snapshot, service):
+    if wrong := slices_judged(snapshot, service):
         return wrong
     deliveries = [(dial, expected(snapshot, service, dial, arena)) for dial in dials]
     if not deliveries:
         raise ValueError("no dials: nothing would be looked at")
     if unfit := [found for dial, delivery in deliveries for found in _unfit(dial, delivery)]:
-        return Findings(tuple(unfit), evidence=tuple(_slices_text(snapshot, service)))
+        return Findings(tuple(unfit), evidence=tuple(slices_text(snapshot, service)))
     try:
         plans = [
             Attempts(dial, delivery, tuple(looks(snapshot, service, dial, delivery, arena)))
@@ -136,7 +136,7 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
         frozenset(symptoms),
         asked="\n".join(str(plan.dial) for plan in plans),
         rule="\n".join(dict.fromkeys(each.rule for each in found if each.rule)),
-        evidence=tuple(_slices_text(snapshot, service)),
+        evidence=tuple(slices_text(snapshot, service)),
         repeat=f"kubectl -n {space} get service,endpointslices -o wide",
     )
 
@@ -239,27 +239,6 @@ def arrival(result: Result, *, nobody: bool = False) -> Arrival:
     return Arrival(result.seen, answer.local_address, port, answer.who, answer.saw_address)
 
 
-def slice_findings(arena: Arena, name: str, *, namespace: str = "x") -> Findings:
-    """One look at the EndpointSlices of a Service, against its pods."""
-    snapshot = arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io")
-    return _slices_judged(snapshot, snapshot.service(arena.namespace(namespace), name)) or Findings()
-
-
-def _slices_judged(snapshot: Snapshot, service: Mapping[str, Any]) -> Findings | None:
-    """What is wrong with a Service's slices; None when nothing is."""
-    found = judge_slices(snapshot, service)
-    if not found:
-        return None
-    space, name = service["metadata"]["namespace"], service["metadata"]["name"]
-    return Findings(
-        tuple(found),
-        frozenset({Symptom.SLICES_WRONG}),
-        asked=f"the API for EndpointSlices of {space}/{name}",
-        evidence=tuple(_slices_text(snapshot, service)),
-        repeat=f"kubectl -n {space} get endpointslices -l kubernetes.io/service-name={name} -o yaml",
-    )
-
-
 def _is(port: Mapping[str, Any], dial: Dial) -> bool:
     return bool(port["port"] == dial.port and port.get("protocol", "TCP") == dial.protocol)
 
@@ -332,12 +311,3 @@ def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], dial: D
 
 def _selected(pod: Mapping[str, Any], selector: Any) -> bool:
     return bool(selector) and selector <= (pod["metadata"].get("labels") or {}).items()
-
-
-def _slices_text(snapshot: Snapshot, service: Mapping[str, Any]) -> list[str]:
-    lines = ["endpoints in the API:"]
-    for each in snapshot.slices_of(service["metadata"]["namespace"], service["metadata"]["name"]):
-        for endpoint in each.get("endpoints") or ():
-            said = {key: value for key, value in (endpoint.get("conditions") or {}).items() if value is not None}
-            lines.append(f"  {', '.join(endpoint['addresses'])} on {endpoint.get('nodeName')} {said}")
-    return lines

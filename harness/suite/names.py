@@ -10,7 +10,7 @@ from harness.model.difference import Difference
 from harness.model.dns import Answer, Question
 from harness.model.outcome import Seen, Verdict
 from harness.oracle.dns import Expected, Kind, Zone, ZoneFacts, judge_answer
-from harness.oracle.snapshot import Snapshot
+from harness.oracle.snapshot import Snapshot, namespace_of
 from harness.probe.asks import Dns, Resolve, Tcp
 from harness.probe.results import Result
 from harness.suite.arena import Arena
@@ -18,6 +18,7 @@ from harness.suite.check import Findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.messages import NotAMessageError, QueryShape, answer, query
 from harness.suite.proof import answered_by
+from harness.suite.slices import slices_judged
 
 ZONE_KINDS = ("services", "endpointslices.discovery.k8s.io")
 
@@ -79,18 +80,32 @@ def name_findings(
 ) -> Findings:
     """One look at some names: each asked ROUND times, every answer held against the zone of the API's objects.
 
+    The slices of the arena's own Services come first: while they are not what the pods call for, nothing is asked. A
+    server that has seen no more of a change than the slices have would pass for one that has followed it.
+
     `present`: the test is about names that exist. Where none of them does by the API's objects, the test is not on the
     ground it was written for: UNKNOWN, and nothing is asked.
     """
     if not questions:
         raise ValueError("no questions: nothing would be looked at")
-    zone = zone_of(snapshot or zone_snapshot(arena), cluster)
+    snapshot = snapshot or zone_snapshot(arena)
+    if stale := _stale(arena, snapshot):
+        return stale
+    zone = zone_of(snapshot, cluster)
     if present and not any(zone.expect(each.name, each.type).promised.kind in PRESENT for each in questions):
         ground = Difference("names with records by the API's objects", "some", "none", verdict=Verdict.UNKNOWN)
         return Findings((ground,), asked=", ".join(map(str, questions)))
     asked = ask_names(arena, cluster, list(questions) * ROUND, client=client, shape=shape)
     found = [_judged(zone.expect(each.question.name, each.question.type), each) for each in asked]
     return _told(arena, cluster, client, [(each, one) for each, one in zip(asked, found, strict=True) if one])
+
+
+def _stale(arena: Arena, snapshot: Snapshot) -> Findings | None:
+    """What is wrong with the slices of the arena's own Services, if anything is."""
+    ours = set(arena.namespaces.values())
+    of_services = [each for each in snapshot.services if namespace_of(each) in ours]
+    judged = [found for each in of_services if (found := slices_judged(snapshot, each))]
+    return Findings.joined(judged) if judged else None
 
 
 def zone_snapshot(arena: Arena, letters: Iterable[str] = ()) -> Snapshot:

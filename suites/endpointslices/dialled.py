@@ -18,6 +18,7 @@ from harness.suite import (
     Tcp,
     Verdict,
     service_findings,
+    uncontrolled,
 )
 
 SLICES = "endpointslices.discovery.k8s.io"
@@ -27,15 +28,33 @@ CLIENTS = ("x/a", "y/b", "z/c")
 
 
 def settle(
-    arena: Arena, check: Check, cluster: ClusterFacts, what: str, *, port: int = 80, family: Family | None = None
+    arena: Arena,
+    check: Check,
+    cluster: ClusterFacts,
+    what: str,
+    *,
+    port: int = 80,
+    family: Family | None = None,
+    ending: str | None = None,
 ) -> None:
-    """Wait until the slices of `svc` are what its pods call for, each endpoint answers, and the Service delivers."""
+    """Wait until the slices of `svc` are what its pods call for, each endpoint answers, and the Service delivers.
+
+    `ending`: a pod that is being deleted. What is said of it counts only while it still answers.
+    """
     dials = [Dial(client, port=port, family=family or cluster.families[0]) for client in CLIENTS]
 
     def look() -> Findings:
-        return Findings.joined([service_findings(arena, "svc", dials), endpoints_answer(arena)])
+        several = [service_findings(arena, "svc", dials), endpoints_answer(arena)]
+        return Findings.joined([*several, still_answers(arena, ending)] if ending else several)
 
     check.eventually(what, look, within=check.waits.endpoints_program)
+
+
+def still_answers(arena: Arena, ref: str, *, client: str = "y/b") -> Findings:
+    """The positive control of what is said of a pod that is being deleted: it is there, and answers."""
+    pod = arena.pods[ref]
+    (result,) = arena.ask(client, Tcp(pod.address(), 80))
+    return Findings(tuple(uncontrolled(f"{client} → {ref}, which is being deleted", result, by=pod.full)))
 
 
 def slices(arena: Arena, name: str = "svc") -> list[dict[str, Any]]:

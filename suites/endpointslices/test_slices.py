@@ -87,7 +87,7 @@ def test_conditions_follow_a_pods_life(arena: Arena, check: Check, cluster: Clus
     arena.ask("x/d", Ready(ready=True))
     arena.await_readiness("x/d", ready=True)
     arena.delete("pods", "d", grace=14)
-    settle(arena, check, cluster, "one terminating, still serving")
+    settle(arena, check, cluster, "one terminating, still serving", ending="x/d")
 
 
 def endpoints_object(arena: Arena, cluster: ClusterFacts) -> Findings:

@@ -16,7 +16,8 @@ from harness.oracle.services import Via
 from harness.probe.asks import Ask, Tcp
 from harness.probe.results import Result
 from harness.suite.check import Findings
-from harness.suite.dial import Dial, service_findings, slice_findings
+from harness.suite.dial import Dial, service_findings
+from harness.suite.slices import slice_findings
 from tests.unit.suite.ground import CLUSTER_IP, Ground, Lie
 
 CLIENT = "y/a"

@@ -74,6 +74,16 @@ def looked(ground: Ground, facts: ClusterFacts, *, name: str = "", **how: Any) -
     return name_findings(ground.lease(), facts, [Question(name or name_of(ground), "A")], **how)
 
 
+def test_no_name_is_asked_while_the_slices_are_behind(ground: Ground) -> None:
+    """A server that has seen as little of a change as the slices have would pass for one that has followed it."""
+    made = ground.service("x/a", "x/b")
+    facts = serving(ground, said(dns.rcode.NOERROR, f"{name_of(ground)} 30 IN A {CLUSTER_IP}"))
+    ground.kube.put(ground.slice(made, ["x/a"], 80))
+    found = looked(ground, facts)
+    assert (found.verdict, found.symptoms) == (Verdict.FAIL, frozenset({Symptom.SLICES_WRONG}))
+    assert "EndpointSlices" in found.asked
+
+
 def test_a_right_answer_is_right(ground: Ground) -> None:
     """The Service's address, authoritative, once: nothing is wrong."""
     ground.service("x/a")
