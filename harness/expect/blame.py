@@ -39,6 +39,8 @@ class Symptom(enum.StrEnum):
     SLICES_RIGHT = "the EndpointSlices are what the pods call for"
     DNS_ASKED = "the question was a DNS question"
     DNS_SILENT = "the DNS server did not answer"
+    DNS_UNSERVED = "the Service of the cluster DNS has no ready endpoint"
+    DNS_POD_ANSWERS = "a DNS pod answers at its own address"
     DNS_SERVER_REACHED = "the DNS server answered"
     DNS_ANSWER_WRONG = "the DNS answer is not what the API objects call for"
     RESOLVER_FILE_WRONG = "resolv.conf, hosts or hostname in the pod is not what its spec calls for"
@@ -81,6 +83,16 @@ SIGNATURES: tuple[Signature, ...] = (
         Layer.DNS,
         S.DNS_ANSWER_WRONG,
         why="the server answered, and not what the API objects call for",
+    ),
+    _signature(
+        Layer.DNS, S.DNS_ASKED, S.DNS_SILENT, S.DNS_UNSERVED, why="the Service of the cluster DNS has no ready endpoint"
+    ),
+    _signature(
+        Layer.SERVICE_PROXY,
+        S.DNS_ASKED,
+        S.DNS_SILENT,
+        S.DNS_POD_ANSWERS,
+        why="a DNS pod answers at its own address and the Service address of the DNS is silent",
     ),
     _signature(
         Layer.POD_NETWORK,

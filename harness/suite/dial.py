@@ -136,9 +136,18 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
         frozenset(symptoms),
         asked="\n".join(str(plan.dial) for plan in plans),
         rule="\n".join(dict.fromkeys(each.rule for each in found if each.rule)),
-        evidence=tuple(slices_text(snapshot, service)),
+        evidence=(*_places(arena, bad, plans), *slices_text(snapshot, service)),
         repeat=f"kubectl -n {space} get service,endpointslices -o wide",
     )
+
+
+def _places(arena: Arena, bad: Sequence[Dial], plans: Sequence[Attempts]) -> list[str]:
+    """Where the clients of wrong dials stand, if all was well on other nodes: each node has a proxy of its own."""
+    wrong = {arena.pods[dial.client].node for dial in bad}
+    right = {arena.pods[plan.dial.client].node for plan in plans} - wrong
+    if not wrong or not right:
+        return []
+    return [f"differs only for clients on {', '.join(sorted(wrong))}; as promised from {', '.join(sorted(right))}"]
 
 
 def _asked(arena: Arena, plans: Sequence[Attempts]) -> tuple[list[list[Result]], list[Difference]]:

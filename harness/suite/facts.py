@@ -95,6 +95,22 @@ class ClusterFacts:
         """The ClusterIP that pods ask."""
         return str(self.dns_service["spec"]["clusterIP"])
 
+    def dns_endpoints(self) -> list[tuple[str, int]]:
+        """Address and port of every ready endpoint behind the cluster DNS, over UDP, as its slices say now."""
+        name = self.dns_service["metadata"]["name"]
+        labels = f"kubernetes.io/service-name={name}"
+        slices = self._patient(
+            lambda: self.kube.list("endpointslices.discovery.k8s.io", namespace="kube-system", labels=labels)
+        ).items
+        return [
+            (str(address), int(port["port"]))
+            for each in slices
+            for port in each.get("ports") or ()
+            for endpoint in each.get("endpoints") or ()
+            for address in endpoint["addresses"]
+            if port.get("protocol") == "UDP" and (endpoint.get("conditions") or {}).get("ready") is not False
+        ]
+
     zone = "cluster.local"
     """The cluster's DNS zone; `find_zone` corrects it from a pod's search list."""
 

@@ -142,7 +142,7 @@ def _told(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[tuple[
     first = bad[0][0]
     return Findings(
         differences,
-        _symptoms(arena, client, [asked for asked, _ in bad]),
+        _symptoms(arena, cluster, client, [asked for asked, _ in bad]),
         asked=f"{client} → {cluster.dns_server}:53/{first.shape.proto} "
         + ", ".join(dict.fromkeys(str(asked.question) for asked, _ in bad)),
         rule="\n".join(dict.fromkeys(each.rule for each in differences if each.rule)),
@@ -152,20 +152,29 @@ def _told(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[tuple[
     )
 
 
-def _symptoms(arena: Arena, client: str, bad: Iterable[Asked]) -> frozenset[Symptom]:
-    several = list(bad)
+def _symptoms(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[Asked]) -> frozenset[Symptom]:
     found = {Symptom.DNS_ASKED}
-    if any(asked.result.seen is Seen.UNMEASURED for asked in several):
+    if any(asked.result.seen is Seen.UNMEASURED for asked in bad):
         found.add(Symptom.UNMEASURED)
-    if any(asked.answer is not None for asked in several):
-        found |= {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG}
-    else:
-        found.add(Symptom.DNS_SILENT)
-        other = next(arena.pods[ref] for ref in arena.table if ref != client)
-        (result,) = arena.ask(client, Tcp(other.address(), 80, timeout=arena.waits.denied_retry_timeout))
-        works = answered_by(result) == other.full
-        found.add(Symptom.POD_ADDRESS_WORKS if works else Symptom.POD_ADDRESS_FAILS)
-    return frozenset(found)
+    if any(asked.answer is not None for asked in bad):
+        return frozenset(found | {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG})
+    return frozenset(found | {Symptom.DNS_SILENT} | _beside(arena, cluster, client, bad[0]))
+
+
+def _beside(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> set[Symptom]:
+    """What a client that gets no answer from the cluster DNS reaches beside it: another pod, and the DNS pods."""
+    other = next(arena.pods[ref] for ref in arena.table if ref != client)
+    (result,) = arena.ask(client, Tcp(other.address(), 80, timeout=arena.waits.denied_retry_timeout))
+    found = {Symptom.POD_ADDRESS_WORKS if answered_by(result) == other.full else Symptom.POD_ADDRESS_FAILS}
+    servers = cluster.dns_endpoints()
+    if not servers:
+        return found | {Symptom.DNS_UNSERVED}
+    wire = query(asked.question, asked.shape)
+    timeout = arena.waits.dns_timeout
+    asks = [Dns(host, wire, port=port, proto=asked.shape.proto, timeout=timeout) for host, port in servers]
+    if any(each.seen is Seen.REACHED for each in arena.ask(client, *asks)):
+        found.add(Symptom.DNS_POD_ANSWERS)
+    return found
 
 
 def told(asked: Asked) -> list[str]:

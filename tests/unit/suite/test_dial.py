@@ -103,6 +103,21 @@ def test_a_rewritten_source_is_told(ground: Ground) -> None:
     assert Symptom.WRONG_SOURCE in findings.symptoms
 
 
+def test_a_proxy_that_fails_on_one_node_is_placed(ground: Ground) -> None:
+    """When clients of one node differ and those of others do not, the text says which node it is."""
+    ground.service("x/a")
+    here, there = (
+        ground.base.pods[CLIENT].node,
+        next(ref for ref, pod in ground.base.pods.items() if pod.node != ground.base.pods[CLIENT].node),
+    )
+    silent = at_service(ground, lambda told: Result(told.ask, told.pod, Seen.SILENT))
+    ground.network.lies.append(lambda client, ask: silent(client, ask) if client == CLIENT else None)
+    findings = looked(ground, Dial(CLIENT), Dial(there))
+    other = ground.base.pods[there].node
+    assert findings.evidence[0] == f"differs only for clients on {here}; as promised from {other}"
+    assert "differs only" not in str(looked(ground, Dial(CLIENT)).evidence)
+
+
 def test_an_unsigned_answer_is_no_backends(ground: Ground) -> None:
     """An answer that carries another question's nonce proves nobody."""
     ground.service("x/a")

@@ -63,7 +63,25 @@ def serving(ground: Ground, reply: Reply, *, seen: Seen = Seen.REACHED) -> Clust
             "spec": {"clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10"], "ipFamilies": ["IPv4"], "ports": []},
         }
     )
+    ground.kube.put(dns_slice())
     return facts
+
+
+DNS_POD = "10.244.9.53"
+"""The address of a pod of the cluster DNS."""
+
+
+def dns_slice(*, ready: bool = True) -> dict[str, Any]:
+    """The slice of the cluster DNS's Service: one pod."""
+    labels = {"kubernetes.io/service-name": "kube-dns"}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "kube-dns-1", "namespace": "kube-system", "labels": labels},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [DNS_POD], "conditions": {"ready": ready}}],
+        "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}],
+    }
 
 
 def name_of(ground: Ground) -> str:
@@ -133,6 +151,27 @@ def test_silence_with_a_dead_network_blames_the_network(ground: Ground) -> None:
     facts = serving(ground, said(), seen=Seen.SILENT)
     ground.network.lies.append(lambda client, ask: Result(ask, client, Seen.SILENT))
     assert str(blame(looked(ground, facts).symptoms).layer) == "pod network"
+
+
+def test_silence_of_a_dns_nobody_serves_blames_the_dns(ground: Ground) -> None:
+    """With no ready endpoint behind its Service the DNS is gone, whatever else is silent."""
+    ground.service("x/a")
+    facts = serving(ground, said(), seen=Seen.REFUSED)
+    ground.kube.put(dns_slice(ready=False))
+    told = blame(looked(ground, facts).symptoms)
+    assert (str(told.layer), told.why) == ("dns", "the Service of the cluster DNS has no ready endpoint")
+
+
+def test_silence_beside_a_dns_pod_that_answers_blames_the_proxy(ground: Ground) -> None:
+    """Where a DNS pod answers at its own address, the way to it by the Service is broken."""
+    ground.service("x/a")
+    facts = serving(ground, said(), seen=Seen.SILENT)
+
+    def direct(client: str, ask: Ask) -> Result | None:
+        return Result(ask, client, Seen.REACHED) if isinstance(ask, Dns) and ask.server == DNS_POD else None
+
+    ground.network.lies.insert(0, direct)
+    assert str(blame(looked(ground, facts).symptoms).layer) == "service proxy"
 
 
 @pytest.mark.parametrize("wire", [b"", b"\x00\x01garbage"])
