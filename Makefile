@@ -5,7 +5,7 @@
 #   make conformance CLUSTER=kind CNI=kindnet           the same on a kind cluster, made and removed
 #                                                       (also K8S, NODES, FAMILIES, KUBE_PROXY)
 #   make conformance ARGS="-k dns --wait policy_live=30"    more arguments for pytest
-#   make test | lint | bench | catalogue | clean
+#   make test | test-kind | lint | bench | catalogue | clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -31,7 +31,7 @@ cluster_options = \
 elsewhere := $(call given,KUBECONFIG)$(call given,CONTEXT)$(call given,CNI)
 embedded := $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(elsewhere),other,embedded))),yes)
 
-.PHONY: conformance test lint bench catalogue clean packages may-make-namespaces
+.PHONY: conformance test test-kind lint bench catalogue clean packages may-make-namespaces
 .DEFAULT_GOAL := conformance
 
 conformance: $(if $(embedded),may-make-namespaces) $(VENV)/ready
@@ -39,6 +39,9 @@ conformance: $(if $(embedded),may-make-namespaces) $(VENV)/ready
 
 test: packages $(VENV)/ready
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/repo tests/system -n $(JOBS) $(ARGS)
+
+test-kind: packages $(VENV)/ready
+	@$(PYTHON) -m pytest tests/kind $(ARGS)
 
 lint: $(VENV)/ready-lint
 	@failed=; \

@@ -17,12 +17,11 @@ import pytest
 from harness.clusters import cni
 from harness.clusters.kind import KindCluster, Request, Setting, Tools, leftovers
 from harness.clusters.kind.engine import Engine, engine
-from harness.clusters.kind.versions import REPOSITORY
-from harness.clusters.provider import ClusterError
 from harness.effects import process
 from harness.effects.clock import RealClock
 from harness.effects.run import run, start
 from harness.kube.client import Kube
+from tests.kind.ground import LACKING
 
 ROOT = Path(__file__).parents[2]
 APPEARS = 90.0
@@ -32,19 +31,6 @@ VANISHES = 10.0
 """Seconds until the kernel has ended what was tied to a killed process."""
 
 
-def _lacking() -> str | None:
-    docker = engine(Tools())
-    try:
-        docker.info()
-        if not leftovers.present(Tools()):
-            return "kind is not installed"
-        images = docker.images()
-    except ClusterError as error:
-        return str(error)
-    return None if any(image.startswith(f"{REPOSITORY}:") for image in images) else f"no {REPOSITORY} image is here"
-
-
-LACKING = _lacking()
 pytestmark = pytest.mark.skipif(LACKING is not None, reason=f"no kind cluster can be made: {LACKING}")
 
 
