@@ -140,6 +140,11 @@ class RunSession:
         if self.tenancy is not None:
             try:
                 self.tenancy.end()
+                self.left += [
+                    f"namespace {name} of a killed run was deleted when this one began and does not end: "
+                    f"kubectl get namespace {name} -o yaml"
+                    for name in self.tenancy.lingering()
+                ]
             except KubeError as error:
                 self.left.append(f"left behind, remove with `harness clean`: {error}")
         self.close()

@@ -49,7 +49,7 @@ class Tenancy:
         """Sweep dead runs, move in, keep the Lease fresh. Raises KubeError when the cluster does not let us."""
         tenancy = cls(kube, run, clock=clock, waits=waits)
         tenancy.facts = facts(kube)
-        tenancy.swept = sweep(kube, clock=clock, waits=waits)
+        tenancy.swept = begin_sweep(kube, clock=clock)
         home = tenancy.home
         kube.apply(
             {
@@ -72,6 +72,13 @@ class Tenancy:
         self._stop.set()
         ours = Patience()(lambda: self.kube.list("namespaces", labels=f"{SELECT_OURS},{RUN}={self._owner.run}"))
         remove(self.kube, [item["metadata"]["name"] for item in ours.items], waits=self._waits)
+
+    def lingering(self) -> list[str]:
+        """Namespaces of dead runs that were deleted when this one began, and are there yet. Raises KubeError."""
+        if not self.swept:
+            return []
+        there = {item["metadata"]["name"] for item in self.kube.list("namespaces", labels=SELECT_OURS).items}
+        return [name for name in self.swept if name in there]
 
     def _keep(self) -> None:
         while not self._stop.wait(RENEW):
@@ -109,7 +116,18 @@ def alive(lease: dict[str, Any] | None, *, now: float) -> bool:
 
 
 def sweep(kube: Kube, *, clock: Clock, waits: Waits) -> list[str]:
-    """Remove the namespaces of dead runs; their names. Raises KubeError."""
+    """Remove the namespaces of dead runs and see them gone; their names. Raises KubeError naming those that stay."""
+    dead = begin_sweep(kube, clock=clock)
+    await_gone(kube, dead, waits=waits)
+    return dead
+
+
+def begin_sweep(kube: Kube, *, clock: Clock) -> list[str]:
+    """Delete the namespaces of dead runs without waiting for their end; their names. Raises KubeError.
+
+    A run shares nothing with them, and one that cannot end, held by somebody's finalizer or a node that is gone, is no
+    reason not to run.
+    """
     ours = kube.list("namespaces", labels=SELECT_OURS).items
     runs: dict[str, list[dict[str, Any]]] = {}
     for item in ours:
@@ -120,7 +138,7 @@ def sweep(kube: Kube, *, clock: Clock, waits: Waits) -> list[str]:
         if not _lives(kube, run, items, now=clock.wall())
         for item in items
     ]
-    remove(kube, dead, waits=waits)
+    _delete(kube, dead)
     return dead
 
 
@@ -137,9 +155,19 @@ def _is_fresh(namespace: Mapping[str, Any], *, now: float) -> bool:
 
 def remove(kube: Kube, names: Iterable[str], *, waits: Waits) -> None:
     """Delete namespaces side by side and wait until they are gone. Raises KubeError naming those that stay."""
-    names, patient = list(names), Patience()
+    names = list(names)
+    _delete(kube, names)
+    await_gone(kube, names, waits=waits)
+
+
+def _delete(kube: Kube, names: Iterable[str]) -> None:
+    patient = Patience()
     for name in names:
         patient(functools.partial(kube.delete, "namespaces", name))
+
+
+def await_gone(kube: Kube, names: Iterable[str], *, waits: Waits) -> None:
+    """Wait until these namespaces are gone. Raises KubeError naming the first that stays."""
     for name in names:
         kube.wait(
             "namespaces",

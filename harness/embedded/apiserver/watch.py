@@ -6,6 +6,7 @@ A resourceVersion that is too old is answered as a real server does: status 200 
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import aclosing
 from typing import Any
 
@@ -58,7 +59,9 @@ async def watch(call: Call) -> web.StreamResponse:
                 await response.write(_line(form, event))
         except ApiError as error:
             await response.write(_error(error))
-        await response.write_eof()
+        # A watcher that left in this very moment has had all there was.
+        with contextlib.suppress(ConnectionError):
+            await response.write_eof()
     return response
 
 

@@ -21,6 +21,9 @@ from harness.embedded.kubelet.worker import PodWorker, of_node
 AT_ONCE = 2
 """Sandboxes one node makes at the same time, unless a gate is given: what two cores can do."""
 
+SYNC_AGAIN = 1.0
+"""Seconds after which a pod whose worker failed gets another."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -129,10 +132,17 @@ class Kubelet:
     def _forget(self, uid: str, task: asyncio.Task[None]) -> None:
         self._workers.pop(uid, None)
         self._working.pop(uid, None)
-        # Its object may be seen for a moment longer.
-        self._ended.add(uid)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("%s: %s", task.get_name(), error, exc_info=error)
+            # A pod is not left to itself because its worker failed: another one begins anew, as kubelets sync again.
+            asyncio.get_running_loop().call_later(SYNC_AGAIN, self._sync_again)
+            return
+        # Its object may be seen for a moment longer.
+        self._ended.add(uid)
+
+    def _sync_again(self) -> None:
+        if not all(task.done() for task in self._tasks):
+            self._compare()
 
     async def _refresh(self) -> None:
         for worker in list(self._workers.values()):

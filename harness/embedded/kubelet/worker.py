@@ -40,6 +40,7 @@ class PodWorker:
         self._said: dict[str, Any] = {}
         self._volume_versions: dict[str, tuple[Any, ...]] = {}
         self._volume_number = 0
+        self._volume_turn = asyncio.Lock()
         spec = pod["spec"]
         self.init = [Slot(self.run, one, init=True) for one in spec.get("initContainers") or ()]
         self.main = [Slot(self.run, one, init=False) for one in spec["containers"]]
@@ -91,10 +92,21 @@ class PodWorker:
             await self._tools.jitter()
             await self._bring_up()
             await self._attend()
+        except Exception as problem:
+            self.run.say("FailedSync", f"error syncing pod: {problem}", warning=True)
+            await self._abandon()
+            raise
         finally:
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
         await self._wind_down()
+
+    async def _abandon(self) -> None:
+        """Remove what there is of a pod whose worker failed, so that another can begin anew; its object stays."""
+        self._end(0.0)
+        await asyncio.gather(*(slot.stop() for slot in self.slots), *self._keeping, return_exceptions=True)
+        await close_sandbox(self.run.pod, self._tools.node)
+        await asyncio.to_thread(shutil.rmtree, self.run.files.home, ignore_errors=True)
 
     async def _bring_up(self) -> None:
         if self._refused() or not await self._mounted() or not await self._sandboxed():
@@ -128,12 +140,17 @@ class PodWorker:
     async def _mounted(self) -> bool:
         while not self.run.ending.is_set():
             try:
-                await asyncio.to_thread(self._write_volumes)
+                await self._fill_volumes()
                 return True
             except MountError as problem:
                 self.run.say("FailedMount", str(problem), warning=True)
             await self.run.pause_for_change(RETRY)
         return False
+
+    async def _fill_volumes(self) -> None:
+        """Write what is out of date, one writer at a time: a change may come while the pod is being brought up."""
+        async with self._volume_turn:
+            await asyncio.to_thread(self._write_volumes)
 
     def _write_volumes(self) -> None:
         sources = Sources(self.run.pod, self.run.facts, self.run.lookup, self._tools.token_for)
@@ -168,7 +185,7 @@ class PodWorker:
         """Bring those files up to date."""
         # An object that went away leaves the files as they were, as with a real kubelet.
         with contextlib.suppress(MountError, OSError):
-            await asyncio.to_thread(self._write_volumes)
+            await self._fill_volumes()
 
     async def _sandboxed(self) -> bool:
         node = self._tools.node
@@ -178,9 +195,10 @@ class PodWorker:
                 async with self._tools.gate:
                     if self.run.ending.is_set():
                         return False
-                    self.run.sandbox = await open_sandbox(self.run.pod, node, hostname=hostname)
+                    if self.run.sandbox is None:
+                        self.run.sandbox = await open_sandbox(self.run.pod, node, hostname=hostname)
                 self._write_files(hostname)
-                await asyncio.to_thread(self._write_volumes)
+                await self._fill_volumes()
                 return True
             except (SandboxError, HostnameError, MountError) as problem:
                 self.run.say("FailedCreatePodSandBox", str(problem), warning=True)

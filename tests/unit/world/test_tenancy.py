@@ -123,6 +123,16 @@ def test_a_namespace_that_stays_is_named() -> None:
         sweep(kube.typed, clock=FakeClock(start=NOW), waits=Waits())
 
 
+def test_a_namespace_that_stays_keeps_nobody_from_running() -> None:
+    """A run begins beside what a killed one left and cannot be removed, and can tell of it."""
+    kube = FakeKube(nodes=2, stuck=("harness-old-home-run",))
+    populate(kube, "old", foreign(), "x", renewed=NOW - DEAD_AFTER)
+    tenancy = Tenancy.begin(kube.typed, "new", clock=FakeClock(start=NOW), waits=Waits())
+    assert sorted(tenancy.swept) == ["harness-old-gw0-x", "harness-old-home-run"]
+    assert tenancy.lingering() == ["harness-old-home-run"]
+    tenancy.end()
+
+
 def test_a_stay_begins_with_a_lease_and_ends_with_nothing() -> None:
     """A run says that it is there, by a Lease in its home, and removes all its namespaces when it ends."""
     kube = FakeKube(nodes=2)
