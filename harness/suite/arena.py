@@ -24,6 +24,7 @@ from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Ask, Crash, ReadFile, Ready, Serve, StopServing
 from harness.probe.pool import Pool
 from harness.probe.results import Result
+from harness.suite.pace import Pace
 from harness.world import manifests, topology
 from harness.world.deploy import apply_all, await_address, await_gone, await_ready, is_ready, remove_case
 from harness.world.manifests import Agent, PodShape
@@ -95,6 +96,7 @@ class WorkerArena:
         self.pods: dict[str, ArenaPod] = {}
         self.table: tuple[str, ...] = ()
         self.patience = Patience()
+        self.pace = Pace()
         self.lanes = ThreadPoolExecutor(READS, thread_name_prefix="reads")
         self.debts: list[Debt] = []
         """What tests could not take back when they ended."""
@@ -207,6 +209,7 @@ class Arena:
         self.kube, self.waits = base.kube, base.waits
         self.patient = base.patience
         """Repeats a request while the API server is away; looks have no need of it, they are made again themselves."""
+        self.pace = base.pace
         self.namespaces = dict(base.namespaces)
         self.pods = dict(base.pods)
         self.table = tuple(base.table)

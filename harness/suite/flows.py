@@ -53,7 +53,7 @@ def all_pairs(
     """Ask every ordered pair of pods on every lane, all at once."""
     names = list(refs or arena.table)
     cells = [Cell(source, to, lane) for source in names for to in names for lane in lanes]
-    return ask_cells(arena, cells, family=family, timeout=arena.waits.probe_timeout)
+    return ask_cells(arena, cells, family=family, timeout=arena.waits.probe_timeout, parallel=arena.pace.parallel)
 
 
 def ask_cells(
@@ -168,7 +168,8 @@ def judge_policies(
     snapshot = arena.patient(lambda: arena.snapshot("pods", "networkpolicies.networking.k8s.io"))
     want = wanted(arena, snapshot, lanes=lanes, family=family)
     age = check.change.age()
-    results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=TABLE_SPACING)
+    spacing = arena.pace.spacing(TABLE_SPACING)
+    results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=spacing)
     check.settle(what, age + _slowest(results))
     results |= _steadily_again(arena, want, results, family=family)
     check.now(_judged(arena, want, results, control, snapshot=snapshot, family=family))
@@ -217,8 +218,12 @@ def open_table(
     """
     asked = list(pairs) if pairs is not None else [(source, to) for source in arena.table for to in arena.table]
     want = {Cell(source, to, lane): Want.ALLOW for source, to in asked for lane in lanes}
-    results = ask_cells(arena, list(want), family=family, timeout=arena.waits.probe_timeout)
-    results |= _again(arena, want, results, family=family)
+    timeout, parallel = arena.waits.probe_timeout, arena.pace.parallel
+    results = ask_cells(arena, list(want), family=family, timeout=timeout, parallel=parallel)
+    alone = _again(arena, want, results, family=family)
+    if Seen.REACHED in seen(arena, alone).values():
+        arena.pace.overloaded()
+    results |= alone
     saw = seen(arena, results)
     comparison = compare(want, saw, control=saw)
     if empty := _nothing(comparison):

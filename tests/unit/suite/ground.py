@@ -157,6 +157,8 @@ class Network:
         self.asked: list[tuple[str, Ask]] = []
         self.forgotten: list[NamespacedName] = []
         self.closed = False
+        self.parallel: list[int] = []
+        """How much was allowed in flight, each time somebody asked."""
         self.short = 0
         """Results that are left out at the end of each answer."""
         self._turn = itertools.count()
@@ -167,6 +169,7 @@ class Network:
     def ask_many(
         self, questions: Mapping[NamespacedName, Sequence[Ask]], *, parallel: int = 0
     ) -> dict[NamespacedName, list[Result]]:
+        self.parallel += [parallel] if questions else []
         told = {pod: [self._one(pod, ask) for ask in asks] for pod, asks in questions.items()}
         return {pod: results[: len(results) - self.short] for pod, results in told.items()}
 

@@ -123,16 +123,42 @@ def test_an_answer_to_another_question_is_no_answer(ground: Ground) -> None:
     }
 
 
-def test_a_few_silent_cells_are_asked_again_alone(ground: Ground) -> None:
-    """Overload is not denial: a cell that answers when it is asked again, with a longer limit, was open."""
-    address, patient = ground.base.pods["y/b"].address(), Waits().denied_retry_timeout
+def hasty_lost(ground: Ground, to: str) -> Lie:
+    """What an overloaded cluster does: short looks at a pod are lost, patient ones are not."""
+    address, patient = ground.base.pods[to].address(), Waits().denied_retry_timeout
 
     def loaded(client: str, ask: Ask) -> Result | None:
         hasty = isinstance(ask, Tcp) and ask.host == address and ask.timeout < patient
         return Result(ask, client, Seen.SILENT) if hasty else None
 
-    ground.network.lies.append(loaded)
+    return loaded
+
+
+def test_a_few_silent_cells_are_asked_again_alone(ground: Ground) -> None:
+    """Overload is not denial: a cell that answers when it is asked again, with a longer limit, was open."""
+    ground.network.lies.append(hasty_lost(ground, "y/b"))
     assert opened(ground)[0].verdict is Verdict.PASS
+
+
+def test_an_overloaded_cluster_is_pressed_less(ground: Ground) -> None:
+    """A control that lost open cells in its burst makes later bursts smaller, down to a limit; others do not."""
+    opened(ground)
+    assert ground.network.parallel == [0], "all at once"
+    ground.network.lies.append(hasty_lost(ground, "y/b"))
+    opened(ground)
+    ground.network.parallel.clear()
+    opened(ground)
+    assert ground.network.parallel[0] == 18
+    for _ in range(9):
+        opened(ground)
+    assert (ground.base.pace.parallel, ground.base.pace.spacing(0.25)) == (4, 2.0)
+
+
+def test_a_closed_cell_is_no_overload(ground: Ground) -> None:
+    """A cell that is silent alone, too, says nothing about load."""
+    ground.network.lies.append(saying("x/a", ground, "y/b", Seen.SILENT))
+    opened(ground)
+    assert ground.base.pace.parallel == 0
 
 
 def test_an_empty_table_proves_nothing(ground: Ground) -> None:
