@@ -15,6 +15,9 @@ from harness.model.outcome import Verdict, worst
 
 T = TypeVar("T")
 
+FEWEST = 3
+"""Looks a window needs: its two ends alone say nothing of what was between them."""
+
 
 @dataclass(frozen=True)
 class Held(Generic[T]):
@@ -26,11 +29,14 @@ class Held(Generic[T]):
 
 
 class NotHeldError(AssertionError):
-    """Some look was not good. FAIL when one was bad, UNKNOWN when some could only not tell."""
+    """Some look was not good. FAIL when one was bad, UNKNOWN when some could only not tell, or looks were too few."""
 
     def __init__(self, what: str, *, for_: float, looks: int, bad: tuple[Look[T], ...]) -> None:
         self.what, self.for_, self.looks, self.bad = what, for_, looks, bad
-        self.verdict = worst(each.verdict for each in bad)
+        self.verdict = worst(each.verdict for each in bad) if bad else Verdict.UNKNOWN
+        if not bad:
+            super().__init__(f"{what}: only {looks} looks in {for_:g} s, each of them slow: it was hardly watched")
+            return
         count = sum(each.times for each in bad)
         super().__init__(f"{what}: {count} of {looks} looks in {for_:g} s were not good:\n{trail_text(bad)}")
 
@@ -44,7 +50,10 @@ def hold(
     spacing: float = 0.1,
     what: str = "the state",
 ) -> Held[T]:
-    """Look for the whole window, its end included. Raises NotHeldError after it when any look was not good."""
+    """Look for the whole window, its end included.
+
+    Raises NotHeldError after it when any look was not good, or looks took so long that there were fewer than FEWEST.
+    """
     if for_ <= 0:
         raise ValueError(f"a window of {for_:g} s holds nothing: use more than 0")
     trail: Trail[T] = Trail(clock)
@@ -60,6 +69,6 @@ def hold(
         if at >= for_:
             break
         clock.sleep(min(max(0.0, at + spacing - trail.elapsed()), max(0.0, for_ - trail.elapsed())))
-    if bad:
+    if bad or trail.looks < min(FEWEST, 1 + for_ / spacing):
         raise NotHeldError(what, for_=for_, looks=trail.looks, bad=tuple(bad))
     return Held(at, trail.looks, tuple(trail.entries))

@@ -166,6 +166,8 @@ class Check:
                 what=what,
             )
         except NotHeldError as error:
+            if not error.bad:
+                raise self.unknown(str(error)) from error
             worst = max(error.bad, key=lambda each: each.verdict)
             story = f"{what}: did not stay so for {for_:g} s"
             found = worst.seen if isinstance(worst.seen, Findings) else Findings()

@@ -141,6 +141,19 @@ def test_a_hold_that_could_not_be_measured_is_unknown() -> None:
     assert caught.value.verdict is Verdict.FAIL
 
 
+def test_a_window_of_few_slow_looks_is_unknown() -> None:
+    """Two looks that took half a window each have not watched it."""
+    clock = FakeClock()
+
+    def slow() -> str:
+        clock.sleep(2.0)
+        return "good"
+
+    with pytest.raises(NotHeldError, match="only 2 looks in 2 s") as caught:
+        hold(slow, is_good, clock=clock, for_=2)
+    assert caught.value.verdict is Verdict.UNKNOWN
+
+
 def test_an_empty_window_is_refused() -> None:
     """A hold of no time is a test that cannot fail."""
     with pytest.raises(ValueError, match="holds nothing"):
