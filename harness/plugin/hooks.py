@@ -23,9 +23,23 @@ class Recorder:
         self._run = run
         self._ended = False
 
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """A cluster that was asked for by name is tried before the first test, and refused with one line."""
-        if not self._run.options.named or session.config.option.collectonly:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without workers: what is selected is known."""
+        if session.items and not session.config.option.collectonly:
+            self._try_cluster()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """With workers: one of them knows what is selected."""
+        if ids:
+            self._try_cluster()
+
+    def _try_cluster(self) -> None:
+        """A cluster that was asked for by name is tried before the first test, and refused with one line.
+
+        Where nothing is selected there is nothing to make one for.
+        """
+        if not self._run.options.named:
             return
         try:
             self._run.owner.access()

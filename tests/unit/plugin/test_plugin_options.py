@@ -95,6 +95,17 @@ def test_the_current_context_is_never_used_unasked(pytester: pytest.Pytester) ->
     result.stderr.fnmatch_lines(["ERROR: *never used unasked"])
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_nothing_is_made_for_nothing(pytester: pytest.Pytester, workers: str) -> None:
+    """Where no test is selected the cluster that was asked for is not even tried: exit code 5."""
+    pytester.makepyfile(NEEDS_A_CLUSTER)
+    result = pytester.runpytest_subprocess("--kubeconfig", "gone", "-k", "nobody", "-n", workers)
+    assert (result.ret, result.stderr.str().strip()) == (pytest.ExitCode.NO_TESTS_COLLECTED, "")
+    refused = pytester.runpytest_subprocess("--kubeconfig", "gone", "-n", workers)
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(["ERROR: gone: No such file*"])
+
+
 def test_an_embedded_run_says_what_it_is_not(pytester: pytest.Pytester) -> None:
     """The first lines say that a run on the embedded cluster says nothing about anyone's CNI."""
     pytester.makepyfile("def test_nothing(): pass")
