@@ -3,7 +3,7 @@
 #   make conformance                                    every suite on an embedded cluster
 #   make conformance KUBECONFIG=file CONTEXT=name       the same on an existing cluster
 #   make conformance CLUSTER=kind CNI=kindnet           the same on a kind cluster, made and removed
-#                                                       (also K8S, NODES, FAMILIES, KUBE_PROXY)
+#                                                       (also LB, INGRESS, K8S, NODES, FAMILIES, KUBE_PROXY)
 #   make conformance ARGS="-k dns --wait policy_live=30"    more arguments for pytest
 #   make test | test-kind | lint | bench | catalogue | clean
 
@@ -24,6 +24,8 @@ cluster_options = \
 	$(if $(call given,KUBECONFIG),--kubeconfig '$(KUBECONFIG)') \
 	$(if $(call given,CONTEXT),--context '$(CONTEXT)') \
 	$(if $(call given,CNI),--cni '$(CNI)') \
+	$(if $(call given,LB),--lb '$(LB)') \
+	$(if $(call given,INGRESS),--ingress '$(INGRESS)') \
 	$(if $(call given,K8S),--k8s '$(K8S)') \
 	$(if $(call given,NODES),--nodes '$(NODES)') \
 	$(if $(call given,FAMILIES),--families '$(FAMILIES)') \

@@ -11,6 +11,7 @@ import click
 
 from harness.cli.clean import clean
 from harness.cli.doctor import doctor
+from harness.cli.images import images
 from harness.cli.listing import list_requirements
 from harness.cli.run import run
 from harness.cli.standing import down, up
@@ -29,7 +30,7 @@ def commands() -> None:
     """Proves that a Kubernetes cluster keeps its networking promises."""
 
 
-for each in (up, down, doctor, run, list_requirements, clean, waits):
+for each in (up, down, doctor, run, list_requirements, images, clean, waits):
     commands.add_command(each)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.clusters.cni import Download
+from harness.clusters.addon import Download
 from harness.clusters.provider import ClusterError
 from harness.effects.fetch import FetchError, fetch
 from harness.effects.files import write_atomic

@@ -74,7 +74,9 @@ class Waits:
     loadbalancer_address: float = wait(60.0, "a LoadBalancer Service to its first address")
     api_request: float = wait(30.0, "one API request; longer than any admission webhook may take (10 s by default)")
     network_plugin: float = wait(
-        300.0, "a new cluster's network plugin, nodes or DNS, each: its images are pulled first, by every node"
+        300.0,
+        "what is put into a new cluster (network plugin, LoadBalancers, Ingress), its nodes, its DNS, each: images are"
+        " pulled first, by every node",
     )
     exclusive_turn: float = wait(
         600.0, "waiting for the tests that hold the cluster; the longest shared test is far shorter"

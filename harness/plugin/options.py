@@ -11,15 +11,18 @@ import pytest
 
 from harness.clusters import cni
 from harness.clusters.embedded import FAMILIES, EmbeddedCluster, Settings
+from harness.clusters.ingress import Ingress
 from harness.clusters.kind import KindCluster, Request, Setting
+from harness.clusters.kind.images import AGENT_IMAGE
+from harness.clusters.kind.mirror import Mirror
 from harness.clusters.kind.request import FAMILIES as KIND_FAMILIES
 from harness.clusters.kind.request import KEPT, KUBE_PROXY, gates
 from harness.clusters.kubeconfig import KubeconfigCluster
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import ClusterError, Provider
 from harness.model.waits import BadWaitError, Waits
 
 CLUSTERS = ("embedded", "kind", "kubeconfig")
-IMAGE = "docker.io/library/python:3.13-slim"
 
 HEADLINES = {
     "embedded": "embedded cluster: exercises the suites and a reference data plane, says nothing about anyone's CNI",
@@ -27,6 +30,8 @@ HEADLINES = {
 }
 KIND_ONLY = (
     "--cni",
+    "--lb",
+    "--ingress",
     "--k8s",
     "--nodes",
     "--kube-proxy",
@@ -36,6 +41,7 @@ KIND_ONLY = (
     "--feature-gate",
     "--control-plane-taint",
     "--offline",
+    "--mirror",
 )
 """Options that shape a kind cluster and mean nothing for others."""
 
@@ -90,15 +96,20 @@ def add(parser: pytest.Parser) -> None:
     option("--context", metavar="NAME", default=None, help="context of the kubeconfig; never the current one unasked")
     option("--families", choices=KIND_FAMILIES, default=None, help="IP families of a cluster that is made (dual)")
     option("--seed", type=int, default=None, metavar="N", help="seed of the embedded cluster's jitter (1)")
-    option("--agent-image", default=IMAGE, metavar="IMAGE", help=f"image with python3 for the agents ({IMAGE})")
+    option(
+        "--agent-image", default=AGENT_IMAGE, metavar="IMAGE", help=f"image with python3 for the agents ({AGENT_IMAGE})"
+    )
     option("--wait", action="append", default=[], metavar="NAME=SECONDS", help="change a wait; see harness waits")
     option("--report", metavar="DIR", default=None, help="report directory (default: reports/<time>-<run>)")
     _add_kind(parser.getgroup("harness-kind", "Kubernetes network harness: kind clusters (--cluster kind)").addoption)
 
 
 def _add_kind(option: Callable[..., None]) -> None:
-    known = ", ".join(cni.names())
-    option("--cni", metavar="NAME|FILE", default=None, help=f"network plugin: {known}, or a manifest (kindnet)")
+    known = {kind.FOLDER: ", ".join(kind.names()) for kind in (cni.Cni, LoadBalancer, Ingress)}
+    option("--cni", metavar="NAME|FILE", default=None, help=f"network plugin: {known['cni']}, or a manifest (kindnet)")
+    lb, ingress = known["loadbalancer"], known["ingress"]
+    option("--lb", metavar="NAME|FILE", default=None, help=f"LoadBalancer Services by: {lb}, or a manifest (none)")
+    option("--ingress", metavar="NAME|FILE", default=None, help=f"Ingress by: {ingress}, or a manifest (none)")
     option("--k8s", metavar="VERSION|IMAGE", default=None, help="Kubernetes version, or a node image")
     option("--nodes", type=int, metavar="N", default=None, help="number of nodes, one of them the control plane (3)")
     option("--kube-proxy", choices=KUBE_PROXY, default=None, help="mode of kube-proxy (the plugin's first choice)")
@@ -108,6 +119,7 @@ def _add_kind(option: Callable[..., None]) -> None:
     option("--feature-gate", action="append", default=[], metavar="NAME=BOOL", help="a gate, for every component")
     option("--control-plane-taint", action="store_true", default=False, help="no ordinary pods on the control plane")
     option("--offline", nargs="?", const="", metavar="DIR", default=None, help="fetch nothing; files are in DIR")
+    option("--mirror", metavar="REGISTRY", default=None, help="take all images from there; see harness images mirror")
 
 
 def read(config: pytest.Config) -> RunOptions:
@@ -162,6 +174,9 @@ def _kind(get: Any) -> Request:
             feature_gates=gates(get("--feature-gate")),
             control_plane_takes_pods=not get("--control-plane-taint"),
             keep=get("--keep"),
+            lb=LoadBalancer.load(get("--lb") or "none"),
+            ingress=Ingress.load(get("--ingress") or "none"),
+            mirror=Mirror.parse(get("--mirror")) if get("--mirror") else None,
         )
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None

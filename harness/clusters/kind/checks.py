@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from harness.clusters import cni
-from harness.clusters.cni import Chart
-from harness.clusters.kind import leftovers, versions
+from harness.clusters.addon import Chart
+from harness.clusters.cni import Cni
+from harness.clusters.ingress import Ingress
+from harness.clusters.kind import images, leftovers, versions
 from harness.clusters.kind.config import CGROUP_V1_REFUSED_SINCE
 from harness.clusters.kind.engine import Engine, Kind, Tools, engine
 from harness.clusters.kind.provider import NETWORK
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import ClusterError
-from harness.effects.deployed import deployed
 
 INOTIFY = {"max_user_watches": 524288, "max_user_instances": 512}
 """What several nodes take together; below, kubelets and kube-proxies fail with "too many open files"."""
@@ -62,7 +61,7 @@ def checks(tools: Tools | None = None, *, k8s: str | None = None) -> Iterator[Ch
         yield _image(docker, version, k8s, cgroup_v1=str(info.get("CgroupVersion", "2")) == "1")
         yield from _clusters(docker)
     yield from _inotify()
-    yield from _plugins()
+    yield from _addons()
 
 
 def _engine(docker: Engine, info: Mapping[str, Any]) -> Iterator[Check]:
@@ -86,7 +85,7 @@ def _engine(docker: Engine, info: Mapping[str, Any]) -> Iterator[Check]:
 
 def _image(docker: Engine, kind: versions.Version, k8s: str | None, *, cgroup_v1: bool) -> Check:
     """The node image a run would use, whether kind can run it, and whether it runs on this machine's cgroups."""
-    pins = versions.Pins.read(yaml.safe_load(deployed("kind", "node-images.yaml").read_text()))
+    pins = images.pins()
     try:
         image = versions.choose(k8s, kind=kind, local=docker.images(), pins=pins)
     except ClusterError as error:
@@ -120,9 +119,9 @@ def _inotify(folder: Path = Path("/proc/sys/fs/inotify")) -> Iterator[Check]:
             yield Check(f"fs.inotify.{name}", f"{value}{remedy}", good=value >= wanted)
 
 
-def _plugins() -> Iterator[Check]:
-    for name in cni.names():
-        each = cni.load(name)
-        helm = isinstance(each.source, Chart) and shutil.which("helm") is None
-        lacks = "; needs helm, which is not installed" if helm else ""
-        yield Check(f"CNI {each.title}", f"{each.about}{lacks}", good=None)
+def _addons() -> Iterator[Check]:
+    for kind in (Cni, LoadBalancer, Ingress):
+        for each in [kind.load(name) for name in kind.names()]:
+            helm = isinstance(each.source, Chart) and shutil.which("helm") is None
+            lacks = "; needs helm, which is not installed" if helm else ""
+            yield Check(f"{each.WHAT} {each.title}", f"{each.about}{lacks}", good=None)

@@ -9,12 +9,20 @@ from typing import Any
 
 import yaml
 
+from harness.clusters.addon import Addon
 from harness.clusters.cni import Cni
+from harness.clusters.ingress import Ingress
+from harness.clusters.kind import mirror
 from harness.clusters.kind.marks import NOTHING, Mark
 from harness.clusters.kind.versions import Version
+from harness.clusters.loadbalancer import LoadBalancer
 
 CGROUP_V1_REFUSED_SINCE = Version(1, 35)
 """From here on a kubelet does not start on cgroup v1 unless it is told to (KEP-5573)."""
+
+
+NO_LB = LoadBalancer(name="none", about="no Service gets an external address")
+NO_INGRESS = Ingress(name="none", about="Ingress objects have no effect")
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,14 @@ class Plan:
     control_plane_takes_pods: bool = True
     cgroup_v1: bool = False
     keep: bool = False
+    lb: LoadBalancer = NO_LB
+    ingress: Ingress = NO_INGRESS
+    mirror: mirror.Mirror | None = None
+
+    @property
+    def addons(self) -> tuple[Addon, ...]:
+        """What is put into it, in this order."""
+        return (self.cni, self.lb, self.ingress)
 
     @property
     def pod_subnets(self) -> dict[str, str]:
@@ -42,7 +58,8 @@ class Plan:
 
     def settings(self) -> str:
         """A digest of what the cluster is made from: a kept cluster is used again for the same settings only."""
-        told = [document(self, mark=None), self.cni.name, self.cni.version, self.image, self.control_plane_takes_pods]
+        addons = [(each.name, each.version) for each in self.addons]
+        told = [document(self, mark=None), addons, self.image, self.control_plane_takes_pods, str(self.mirror)]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -66,6 +83,8 @@ def document(plan: Plan, *, mark: Mark | None) -> dict[str, Any]:
         "networking": {key: value for key, value in networking.items() if value != ""},
         "nodes": [{"role": role, **({"extraMounts": mounts} if mounts else {})} for role in roles],
     }
+    if plan.mirror is not None:
+        whole["containerdConfigPatches"] = [mirror.CONFIG]
     if plan.feature_gates:
         whole["featureGates"] = dict(plan.feature_gates)
     if plan.cgroup_v1 and plan.version is not None and plan.version >= CGROUP_V1_REFUSED_SINCE:

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from harness.clusters.kind.marks import CLUSTER_LABEL
+from harness.clusters.kind.marks import BESIDE_LABEL, CLUSTER_LABEL
 from harness.clusters.kind.versions import Version, parse
 from harness.clusters.provider import ClusterError
 from harness.effects import process
@@ -89,14 +89,21 @@ class Engine:
         return told
 
     def clusters(self) -> list[dict[str, Any]]:
-        """What `inspect` says of every node container of every kind cluster. Raises ClusterError."""
-        listed = self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={CLUSTER_LABEL}").text.split()
+        """What `inspect` says of every node container of every kind cluster, and of ours beside them.
+
+        Raises ClusterError.
+        """
+        listed = [*self.labelled(CLUSTER_LABEL), *self.labelled(BESIDE_LABEL)]
         if not listed:
             return []
         # A container may go between the two questions; what is said of the others counts.
         done = self._run([self.name, "inspect", *listed], check=False, timeout=ANSWER_LIMIT)
         found: list[dict[str, Any]] = json.loads(done.text or "[]")
         return found
+
+    def labelled(self, label: str) -> list[str]:
+        """Ids of the containers that carry a label (`name`, or `name=value`). Raises ClusterError."""
+        return self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}").text.split()
 
     def images(self) -> list[str]:
         """Names of the images that are here. Raises ClusterError."""
@@ -114,6 +121,10 @@ class Engine:
             return error.err.decode(errors="replace").strip() or error.problem
         return None
 
+    def name_image(self, image: str, name: str) -> None:
+        """Give an image another name. Raises RunError."""
+        self._run([self.name, "tag", image, name], timeout=ANSWER_LIMIT)
+
     def version_in(self, image: str) -> Version | None:
         """The Kubernetes version that a node image was built with, as the image itself says."""
         command = [self.name, "run", "--rm", "--network", "none", "--entrypoint", "cat", image, "/kind/version"]
@@ -126,11 +137,49 @@ class Engine:
         found: list[dict[str, Any]] = json.loads(done.text or "[]") if done.code == 0 else []
         return found[0] if found else None
 
-    def save(self, image: str, into: Path, *, platform: str) -> None:
-        """Write an image of one platform to an archive. Raises RunError."""
-        self._run(
-            [self.name, "image", "save", "--platform", platform, "--output", str(into), image], timeout=LOAD_LIMIT
-        )
+    def save(self, *images: str, into: Path, platform: str = "") -> None:
+        """Write images to an archive, of one platform if it is named. Raises RunError."""
+        only = ["--platform", platform] if platform else []
+        self._run([self.name, "image", "save", *only, "--output", str(into), *images], timeout=LOAD_LIMIT)
+
+    def load(self, archive: Path) -> list[str]:
+        """Read the images of an archive; their names. Raises RunError."""
+        said = self._run([self.name, "image", "load", "--input", str(archive)], timeout=LOAD_LIMIT).text
+        return [line.partition(": ")[2] for line in said.splitlines() if line.startswith("Loaded image")]
+
+    # -- containers beside the nodes -----------------------------------------------------------------------------
+
+    def endpoint(self) -> str:
+        """Where this engine is spoken to (`unix:///var/run/docker.sock`). Raises ClusterError."""
+        return self._ask("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").text.strip()
+
+    def start(self, options: Sequence[str], *, name: str, files: bytes) -> None:
+        """Make a container, put files into it, and start it. Raises RunError."""
+        self._run([self.name, "create", *options], timeout=ANSWER_LIMIT)
+        self._run([self.name, "cp", "-", f"{name}:/"], stdin=files, timeout=ANSWER_LIMIT)
+        self._run([self.name, "start", name], timeout=ANSWER_LIMIT)
+
+    def runs(self, container: str) -> bool:
+        """Whether it runs; one that is not there does not."""
+        command = [self.name, "inspect", "--format", "{{.State.Running}}", container]
+        return self._run(command, check=False, timeout=ANSWER_LIMIT).text.strip() == "true"
+
+    def logs(self, container: str) -> str:
+        """What it said. Raises RunError."""
+        done = self._run([self.name, "logs", container], timeout=ANSWER_LIMIT)
+        return done.text + done.err.decode(errors="replace")
+
+    def kill(self, containers: Sequence[str]) -> None:
+        """End them without warning; one that has ended is no error."""
+        if containers:
+            self._run([self.name, "kill", *containers], check=False, timeout=ANSWER_LIMIT)
+
+    def remove(self, containers: Sequence[str]) -> None:
+        """Remove them with their volumes, running or not. Raises RunError."""
+        if containers:
+            self._run([self.name, "rm", "--force", "--volumes", *containers], timeout=DELETE_LIMIT)
+
+    # -- nodes ---------------------------------------------------------------------------------------------------
 
     def execute(self, container: str, *command: str, stdin: bytes = b"", check: bool = True) -> Completed:
         """Run a command in a container. Raises RunError."""

@@ -68,12 +68,24 @@ def remove(docker: Engine, kind: Kind, name: str) -> None:
     problem = ""
     for _ in range(3):
         try:
+            _remove_beside(docker, name)
             kind.delete(name)
         except RunError as error:
             problem = str(error)
         if name not in found(docker):
             return
     raise ClusterError(f"kind cluster {name} cannot be removed: {problem or 'its containers come back'}")
+
+
+def _remove_beside(docker: Engine, name: str) -> None:
+    """End what runs beside the nodes, remove what it made, and then it: it knows what that was. Raises RunError."""
+    there = found(docker).get(name)
+    if there is None or there.mark is None:
+        return
+    docker.kill(there.beside)
+    for label in there.makes:
+        docker.remove(docker.labelled(f"{label}={name}"))
+    docker.remove(there.beside)
 
 
 def strangers(docker: Engine) -> Iterator[str]:

@@ -16,6 +16,12 @@ from typing import Any
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 """The label kind itself puts on node containers; its value is the cluster's name."""
 
+BESIDE_LABEL = "harness.dev/beside"
+"""Our label on a container beside a cluster's nodes; its value is the cluster's name. Its mark is a mount, too."""
+
+MAKES_LABEL = "harness.dev/makes"
+"""Which label, with the cluster's name, the containers carry that such a container makes."""
+
 ROOT = "/harness.dev/cluster-of"
 NOTHING = "/dev/null"
 """What is mounted: the path is the message."""
@@ -56,29 +62,46 @@ class Mark:
 
 @dataclass(frozen=True)
 class Found:
-    """A kind cluster on this machine: its node containers, and whose it is (None: not ours)."""
+    """A kind cluster on this machine: its node containers, and whose it is (None: not ours).
+
+    `beside` are marked containers beside its nodes, `makes` the label of what those made. A cluster whose nodes were
+    removed by somebody else may have left these alone.
+    """
 
     name: str
     containers: tuple[str, ...]
     running: bool
     mark: Mark | None
+    beside: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
 
 
 def clusters(inspected: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
     """The clusters behind what `docker inspect` says of their containers; one unmarked container disowns a cluster."""
     nodes: dict[str, list[Mapping[str, Any]]] = {}
     for each in inspected:
-        name = ((each.get("Config") or {}).get("Labels") or {}).get(CLUSTER_LABEL)
+        name = _label(each, CLUSTER_LABEL) or _label(each, BESIDE_LABEL)
         if name:
             nodes.setdefault(name, []).append(each)
     return {name: _cluster(name, group) for name, group in nodes.items()}
 
 
-def _cluster(name: str, nodes: Sequence[Mapping[str, Any]]) -> Found:
-    marks = {Mark.of(mount.get("Destination", "") for mount in node.get("Mounts") or []) for node in nodes}
-    containers = tuple(sorted(str(node["Name"]).removeprefix("/") for node in nodes))
-    running = all((node.get("State") or {}).get("Running") for node in nodes)
-    return Found(name, containers, running, marks.pop() if len(marks) == 1 else None)
+def _cluster(name: str, group: Sequence[Mapping[str, Any]]) -> Found:
+    marks = {Mark.of(mount.get("Destination", "") for mount in each.get("Mounts") or []) for each in group}
+    nodes = [each for each in group if _label(each, CLUSTER_LABEL)]
+    beside = [each for each in group if not _label(each, CLUSTER_LABEL)]
+    running = all((each.get("State") or {}).get("Running") for each in nodes)
+    makes = {label for each in beside if (label := _label(each, MAKES_LABEL))}
+    mark = marks.pop() if len(marks) == 1 else None
+    return Found(name, _names(nodes), running, mark, _names(beside), tuple(sorted(makes)))
+
+
+def _label(container: Mapping[str, Any], label: str) -> str:
+    return str(((container.get("Config") or {}).get("Labels") or {}).get(label) or "")
+
+
+def _names(containers: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted(str(each["Name"]).removeprefix("/") for each in containers))
 
 
 def is_leftover(found: Found, *, lives: Callable[[str], bool | None], complete: Callable[[Found], bool]) -> bool:

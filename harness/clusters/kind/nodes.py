@@ -7,16 +7,21 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.clusters.cni import Plugins, Rollout
-from harness.clusters.cni_install import await_rollouts
+from harness.clusters.addon import Rollout
+from harness.clusters.addon_install import await_rollouts
+from harness.clusters.cni import Plugins
 from harness.clusters.downloads import Downloads
 from harness.clusters.kind.config import Plan
 from harness.clusters.kind.engine import Engine
+from harness.clusters.kind.mirror import FOLDER as MIRRORS
+from harness.clusters.kind.mirror import Mirror
+from harness.clusters.kind.packing import packed
 from harness.clusters.provider import ClusterError
 from harness.kube.client import Kube
 from harness.kube.errors import Conflict, WaitTimeout
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+NOT_BALANCED = "node.kubernetes.io/exclude-from-external-load-balancers"
 PLUGIN_FOLDER = "/opt/cni/bin"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """What engines call them, and what everybody else does."""
@@ -28,12 +33,15 @@ KUBE_PROXY = Rollout("DaemonSet", "kube-system", "kube-proxy")
 CLUSTER_DNS = Rollout("Deployment", "kube-system", "coredns")
 
 
-def take_pods(kube: Kube) -> None:
-    """Let ordinary pods run on control-plane nodes too: in a cluster of ours they are just more nodes."""
+def take_pods(kube: Kube, *, balanced: bool = False) -> None:
+    """Let ordinary pods run on control-plane nodes too: in a cluster of ours they are just more nodes.
+
+    `balanced` lets load balancers lead to them as well: kubeadm keeps those away, and a pod there would be missed.
+    """
     for name in [node["metadata"]["name"] for node in kube.list("nodes").items]:
         for attempt in range(UNTAINT_ATTEMPTS):
             try:
-                _untaint(kube, kube.get("nodes", name))
+                _untaint(kube, kube.get("nodes", name), balanced=balanced)
                 break
             except Conflict:
                 # Controllers change taints, too.
@@ -41,12 +49,14 @@ def take_pods(kube: Kube) -> None:
                     raise
 
 
-def _untaint(kube: Kube, node: Mapping[str, Any]) -> None:
+def _untaint(kube: Kube, node: Mapping[str, Any], *, balanced: bool) -> None:
     metadata, taints = node["metadata"], node["spec"].get("taints") or []
     kept = [taint for taint in taints if taint.get("key") != CONTROL_PLANE]
-    if kept != taints:
-        unchanged = {"resourceVersion": metadata["resourceVersion"]}
-        kube.patch("nodes", metadata["name"], {"metadata": unchanged, "spec": {"taints": kept or None}})
+    changed: dict[str, Any] = {"resourceVersion": metadata["resourceVersion"]}
+    if balanced and NOT_BALANCED in (metadata.get("labels") or {}):
+        changed["labels"] = {NOT_BALANCED: None}
+    if kept != taints or "labels" in changed:
+        kube.patch("nodes", metadata["name"], {"metadata": changed, "spec": {"taints": kept or None}})
 
 
 def settle(kube: Kube, plan: Plan, rollouts: Sequence[Rollout], *, timeout: float) -> None:
@@ -85,16 +95,23 @@ def add_plugins(docker: Engine, nodes: Sequence[str], plugins: Plugins, *, downl
 
 def only(archive: bytes, names: Sequence[str]) -> bytes:
     """A tar archive with just these files of a compressed one. Raises ClusterError when one is not in it."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as full, tarfile.open(fileobj=made, mode="w") as small:
+    found: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as full:
         there = {member.name.rpartition("/")[2]: member for member in full.getmembers() if member.isfile()}
         for name in names:
-            if name not in there:
+            content = full.extractfile(there[name]) if name in there else None
+            if content is None:
                 raise ClusterError(f"the archive of CNI plugins has no {name}")
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = there[name].size, 0o755
-            small.addfile(entry, full.extractfile(there[name]))
-    return made.getvalue()
+            found[name] = content.read()
+    return packed(found, mode=0o755)
+
+
+def add_mirror(docker: Engine, nodes: Sequence[str], mirror: Mirror, images: Iterable[str]) -> None:
+    """Tell every node's containerd where the images of these registries are. Raises RunError."""
+    archive = packed(mirror.host_files(images))
+    for node in nodes:
+        docker.execute(node, "mkdir", "-p", MIRRORS)
+        docker.execute(node, "tar", "--extract", "--file", "-", "--directory", MIRRORS, stdin=archive)
 
 
 def platform(info: Mapping[str, Any]) -> str:

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from harness.clusters import cni_install, cni_manifest
-from harness.clusters.cni_install import Ground
+from harness.clusters import addon_install, addon_manifest
+from harness.clusters.addon import Addon
+from harness.clusters.addon_install import ADMITTED_LIMIT, POOL
 from harness.clusters.downloads import Downloads, cache
-from harness.clusters.kind import config, leftovers, nodes, versions
+from harness.clusters.kind import companion, config, images, leftovers, nodes, pool, versions
 from harness.clusters.kind.config import Plan
 from harness.clusters.kind.engine import Kind, Tell, Tools, engine, silent
+from harness.clusters.kind.images import Stock, Wanted
 from harness.clusters.kind.marks import Mark, Stay
 from harness.clusters.kind.request import Request
 from harness.clusters.provider import Access, ClusterError
 from harness.effects import process
 from harness.effects.clock import Clock, RealClock
-from harness.effects.deployed import deployed
+from harness.effects.files import write_atomic
 from harness.effects.run import RunError
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
@@ -52,11 +51,20 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Part:
+    """An add-on, and its objects."""
+
+    addon: Addon
+    manifest: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """A plan, and what was fetched for it."""
+    """A plan, what was fetched for it, and the images that nodes need: those that are here are copied into them."""
 
     plan: Plan
-    manifest: Sequence[Mapping[str, Any]]
+    parts: tuple[Part, ...]
+    wanted: tuple[Wanted, ...]
     load: tuple[str, ...]
 
 
@@ -73,6 +81,7 @@ class KindCluster:
         self._kind = Kind(self._tools)
         self._clock = clock or RealClock()
         self._began = self._clock.now()
+        self._stock = Stock(self._docker, offline=setting.offline, mirror=request.mirror, tell=self._tell)
         self._name = ""
         self._mine = False
         """Whether `destroy` removes the cluster."""
@@ -108,57 +117,49 @@ class KindCluster:
             leftovers.remove(self._docker, self._kind, self._name)
 
     def diagnose(self, into: Path) -> None:
-        """Leave the logs of every node in `into`, as kind exports them."""
+        """Leave the logs of every node in `into`, as kind exports them, and of what runs beside them."""
         with contextlib.suppress(RunError):
             self._kind.export_logs(self._name, into)
+        if self._request.lb.container is not None:
+            with contextlib.suppress(RunError):
+                said = self._docker.logs(companion.name(self._name))
+                write_atomic(into / f"{companion.name(self._name)}.log", said.encode())
 
     # -- before anything is made ---------------------------------------------------------------------------------
 
     def _prepare(self, kind: versions.Version, *, cgroup_v1: bool) -> Prepared:
-        pins = versions.Pins.read(yaml.safe_load(deployed("kind", "node-images.yaml").read_text()))
-        local = self._docker.images()
-        image = versions.choose(self._request.k8s, kind=kind, local=local, pins=pins)
+        pins, setting = images.pins(), self._setting
+        image = versions.choose(self._request.k8s, kind=kind, local=self._docker.images(), pins=pins)
         # Which version it is tells which kind it needs: before a gigabyte is pulled for nothing, if its tag says so.
         version = versions.of_image(image) if image else None
         if version is not None and (why := versions.too_new(version, kind=kind, pins=pins)):
             raise ClusterError(why)
         if image is not None:
-            self._must_have(image, option="--k8s")
+            image = self._stock.must_have(image, option="--k8s")
             version = version or self._docker.version_in(image)
-        plan = self._request.plan(run=self._setting.run, image=image, version=version, cgroup_v1=cgroup_v1)
+        plan = self._request.plan(run=setting.run, image=image, version=version, cgroup_v1=cgroup_v1)
         self._check_network(plan)
-        for each in self._setting.images:
-            self._must_have(each, option="--agent-image")
-        downloads = Downloads(cache(), offline=self._setting.offline, folder=self._setting.folder)
-        ground = Ground(plan.name, plan.families, plan.kube_proxy, plan.pod_subnets)
-        manifest = cni_install.manifest(plan.cni, ground, downloads=downloads, run=self._tools.run)
-        return Prepared(plan, manifest, (*self._setting.images, *self._here(cni_manifest.images(manifest))))
+        wanted = [Wanted(each, "agents", images.NODES, images.OPTION) for each in setting.images]
+        for each in wanted:
+            self._stock.must_have(each.image, option="--agent-image")
+        parts = [self._part(addon, plan) for addon in plan.addons]
+        of_parts = [each for part in parts for each in images.of_manifest(part.addon, part.manifest)]
+        load = [*setting.images, *self._stock.here(of_parts)]
+        return Prepared(plan, tuple(parts), (*wanted, *of_parts), tuple(dict.fromkeys(load)))
 
-    def _must_have(self, image: str, *, option: str) -> None:
-        """Have an image on this machine, pulling it if need be. Raises ClusterError."""
-        if self._docker.has_image(image):
-            return
-        problem: str | None = "it is not on this machine, and --offline forbids to pull it"
-        if not self._setting.offline:
-            self._tell(f"pulling {image}")
-            problem = self._docker.pull(image)
-        if problem is not None:
-            said = problem.splitlines()[-1] if problem else "no reason given"
-            raise ClusterError(
-                f"image {image} cannot be had: {said}; load it ({self._docker.name} load) or choose another "
-                f"with {option}"
-            )
+    def _part(self, addon: Addon, plan: Plan) -> Part:
+        """What an add-on is made of, with the images of what runs beside the nodes. Raises ClusterError."""
+        ground = images.ground(plan)
+        addon_install.afterwards(addon, ground)
+        manifest = addon_install.manifest(addon, ground, downloads=self._downloads(), run=self._tools.run)
+        if beside := images.of_container(addon):
+            companion.check(self._docker, f"{addon.OPTION} {addon.name}")
+            for each in beside:
+                self._stock.must_have(each.image, option=addon.OPTION)
+        return Part(addon, manifest)
 
-    def _here(self, images: Sequence[str]) -> list[str]:
-        """Those that this machine has; nodes pull the others themselves. Raises ClusterError where they may not."""
-        here = [image for image in images if self._docker.has_image(image)]
-        absent = sorted(set(images) - set(here))
-        if absent and self._setting.offline:
-            raise ClusterError(
-                f"--offline: CNI {self._request.cni.name} needs images that are not here: {', '.join(absent)}; "
-                f"load them ({self._docker.name} load)"
-            )
-        return here
+    def _downloads(self) -> Downloads:
+        return Downloads(cache(), offline=self._setting.offline, folder=self._setting.folder)
 
     def _check_network(self, plan: Plan) -> None:
         network = self._docker.network(NETWORK)
@@ -173,7 +174,7 @@ class KindCluster:
     def _reusable(self, plan: Plan) -> bool:
         """Whether a kept cluster of that name is there for these settings. Raises ClusterError when it is another."""
         there = leftovers.found(self._docker).get(plan.name)
-        if there is None:
+        if there is None or not there.containers:
             return False
         if there.mark is None or there.mark.stay is not Stay.KEPT:
             raise ClusterError(
@@ -193,11 +194,12 @@ class KindCluster:
     def _reuse(self, prepared: Prepared) -> Access:
         try:
             for image in self._setting.images:
-                self._load(image)
+                images.load_into_nodes(self._docker, self._kind, self._name, image)
             access = self._access(prepared.plan)
             with self._kube(access) as kube:
                 # It served before: what is missing now is not going to come by itself.
                 nodes.settle(kube, prepared.plan, (), timeout=self._setting.waits.pod_ready)
+            self._run_beside(prepared.plan)
         except (RunError, KubeError) as error:
             raise ClusterError(f"kept kind cluster {self._name!r}: {_reason(error)}") from error
         return self._timed(access)
@@ -210,12 +212,16 @@ class KindCluster:
         self._tell(f"{self._request.headline()}: {plan.name}, {plan.image or 'the image kind comes with'}")
         self._mine = True
         self._kind.create(plan.name, config.render(plan, mark=mark), image=plan.image, tell=self._tell_of_kind)
+        if plan.mirror is not None:
+            nodes.add_mirror(self._docker, self._names(), plan.mirror, [each.image for each in prepared.wanted])
         for image in prepared.load:
             self._tell(f"loading {image} into every node")
-            self._load(image)
+            images.load_into_nodes(self._docker, self._kind, self._name, image)
         access = self._access(plan)
         with self._kube(access) as kube:
-            self._install(kube, prepared)
+            self._install_network(kube, prepared)
+            for part in prepared.parts[1:]:
+                self._install(kube, part, plan)
         if plan.keep:
             self._docker.execute(f"{plan.name}-control-plane", "touch", leftovers.COMPLETE)
             self._mine = False
@@ -227,37 +233,57 @@ class KindCluster:
         self._tell("ready")
         return self._timed(access)
 
-    def _install(self, kube: Kube, prepared: Prepared) -> None:
-        plan = prepared.plan
+    def _install_network(self, kube: Kube, prepared: Prepared) -> None:
+        plan, part = prepared.plan, prepared.parts[0]
         if plan.cni.plugins is not None:
-            downloads = Downloads(cache(), offline=self._setting.offline, folder=self._setting.folder)
-            nodes.add_plugins(self._docker, self._names(), plan.cni.plugins, downloads=downloads)
-        if prepared.manifest:
+            nodes.add_plugins(self._docker, self._names(), plan.cni.plugins, downloads=self._downloads())
+        if part.manifest:
             self._tell(f"installing CNI {plan.cni.title}")
-            cni_install.apply(kube, prepared.manifest, clock=self._clock)
+            addon_install.apply(kube, part.manifest, clock=self._clock)
         if not plan.cni.absent:
             self._tell("waiting for nodes and cluster DNS")
-            rollouts = cni_manifest.rollouts(plan.cni, prepared.manifest)
+            rollouts = addon_manifest.rollouts(plan.cni, part.manifest)
             nodes.settle(kube, plan, rollouts, timeout=self._setting.waits.network_plugin)
+            self._follow(kube, plan.cni, plan)
         if plan.control_plane_takes_pods:
-            nodes.take_pods(kube)
+            nodes.take_pods(kube, balanced=not plan.lb.absent)
+
+    def _install(self, kube: Kube, part: Part, plan: Plan) -> None:
+        """Put an add-on into the cluster, and wait until it is there. Raises ClusterError, KubeError, RunError."""
+        addon = part.addon
+        if addon.absent:
+            return
+        self._tell(f"installing {addon.WHAT} {addon.title}")
+        addon_install.apply(kube, part.manifest, clock=self._clock)
+        rollouts = addon_manifest.rollouts(addon, part.manifest)
+        addon_install.await_rollouts(kube, rollouts, timeout=self._setting.waits.network_plugin)
+        self._follow(kube, addon, plan)
+        if addon is plan.lb:
+            self._run_beside(plan)
+
+    def _follow(self, kube: Kube, addon: Addon, plan: Plan) -> None:
+        """What comes when it is rolled out, with addresses of the nodes' network where it gives away some."""
+        given = ""
+        if f"%{POOL}%" in addon.then:
+            network = self._docker.network(NETWORK) or {}
+            given = pool.as_items(pool.choose(network, self._names(), families=plan.families))
+            self._tell(f"giving {addon} the addresses {given}")
+        manifest = addon_install.afterwards(addon, images.ground(plan, pool=given))
+        addon_install.apply(kube, manifest, clock=self._clock, within=ADMITTED_LIMIT)
+
+    def _run_beside(self, plan: Plan) -> None:
+        """Have the program run that the LoadBalancer implementation is; of a kept cluster it runs already."""
+        container, there = plan.lb.container, leftovers.found(self._docker).get(plan.name)
+        if container is None or there is None or there.mark is None:
+            return
+        if not self._docker.runs(companion.name(plan.name)):
+            companion.start(self._docker, container, plan.name, mark=there.mark, network=NETWORK)
+        limit = self._setting.waits.network_plugin
+        companion.await_words(self._docker, container, plan.name, clock=self._clock, timeout=limit)
 
     def _names(self) -> tuple[str, ...]:
         there = leftovers.found(self._docker).get(self._name)
         return there.containers if there else ()
-
-    def _load(self, image: str) -> None:
-        """Copy an image into every node. Raises RunError."""
-        try:
-            self._kind.load(self._name, image)
-        except RunError as error:
-            # An engine that stores every platform's manifest but one platform's layers: kind's issue 3795.
-            if b"content digest" not in error.err:
-                raise
-            with tempfile.TemporaryDirectory() as folder:
-                archive = Path(folder, "image.tar")
-                self._docker.save(image, archive, platform=nodes.platform(self._docker.info()))
-                self._kind.load_archive(self._name, archive)
 
     def _access(self, plan: Plan) -> Access:
         notes = {
@@ -265,6 +291,10 @@ class KindCluster:
             "cni": plan.cni.title,
             "families": plan.families,
             "kube_proxy": plan.kube_proxy,
+            "loadbalancer": plan.lb.title,
+            "ingress": plan.ingress.title,
+            **({"ingress_class": plan.ingress.ingress_class} if plan.ingress.ingress_class else {}),
+            **({"mirror": str(plan.mirror)} if plan.mirror else {}),
             "kind_version": str(self._kind.version()),
         }
         return Access(kubeconfig=self._kind.kubeconfig(plan.name), context=None, kind="kind", notes=notes)

@@ -7,9 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.clusters.addon import Addon
 from harness.clusters.cni import Cni
-from harness.clusters.kind.config import Plan
+from harness.clusters.ingress import Ingress
+from harness.clusters.kind.config import NO_INGRESS, NO_LB, Plan
+from harness.clusters.kind.mirror import Mirror
 from harness.clusters.kind.versions import Version
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import ClusterError
 
 FAMILIES = ("ipv4", "ipv6", "dual")
@@ -45,6 +49,9 @@ class Request:
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     control_plane_takes_pods: bool = True
     keep: str | None = None
+    lb: LoadBalancer = NO_LB
+    ingress: Ingress = NO_INGRESS
+    mirror: Mirror | None = None
 
     def __post_init__(self) -> None:
         _refuse(_contradictions(self))
@@ -59,15 +66,21 @@ class Request:
         """kube-proxy's mode asked for, else the CNI's first."""
         return self.kube_proxy or self.cni.kube_proxy[0]
 
+    @property
+    def extras(self) -> list[Addon]:
+        """What is put into the cluster when its network is there, in this order."""
+        return [each for each in (self.lb, self.ingress) if not each.absent]
+
     def headline(self) -> str:
         """What kind of cluster this is, for the first lines of a run."""
         made = f"kept as {self.keep!r}" if self.keep else "made and removed by this run"
         parts = [
-            f"CNI {self.cni.title}",
+            *[f"{each.WHAT} {each.title}" for each in (self.cni, *self.extras)],
             f"{self.nodes} node{'s' if self.nodes > 1 else ''}",
             {"dual": "dual-stack"}.get(self.chosen_families, self.chosen_families),
             f"kube-proxy {self.chosen_proxy}",
             f"Kubernetes {self.k8s}" if self.k8s else "",
+            f"images from {self.mirror}" if self.mirror else "",
         ]
         return f"kind cluster ({made}): {', '.join(part for part in parts if part)}"
 
@@ -91,6 +104,9 @@ class Request:
             control_plane_takes_pods=self.control_plane_takes_pods or self.nodes == 1,
             cgroup_v1=cgroup_v1,
             keep=self.keep is not None,
+            lb=self.lb,
+            ingress=self.ingress,
+            mirror=self.mirror,
         )
 
 
@@ -118,8 +134,24 @@ def _contradictions(request: Request) -> list[str]:
             f"--keep {request.keep}: a name has 1 to {LONGEST_NAME} characters of a-z, 0-9, '.' and '-', "
             "and begins with a letter or digit"
         )
+    told += [line for each in request.extras for line in _unfit(each, request)]
     told += _subnets("--pod-subnet", request.pod_subnet, request.chosen_families)
     told += _subnets("--service-subnet", request.service_subnet, request.chosen_families)
+    return told
+
+
+def _unfit(addon: Addon, request: Request) -> list[str]:
+    """Why an add-on cannot be on that cluster."""
+    given = f"{addon.OPTION} {addon.name}"
+    if request.cni.absent:
+        return [f"{given}: nothing runs without a network plugin: leave it out with --cni none"]
+    told = []
+    if request.chosen_families not in addon.families:
+        does = f"it does {', '.join(addon.families)}, and the cluster is {request.chosen_families}"
+        told.append(f"{given}: {does}: add --families {addon.families[0]}")
+    if request.chosen_proxy not in addon.kube_proxy:
+        does = f"it works with kube-proxy {', '.join(addon.kube_proxy)}, and the cluster has {request.chosen_proxy}"
+        told.append(f"{given}: {does}: choose one with --kube-proxy")
     return told
 
 

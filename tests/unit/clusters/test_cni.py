@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.clusters import cni, cni_manifest
-from harness.clusters.cni import CAPABILITIES, Chart, Cni, Download, Manifest, Patch, Rollout, When, load, names, parse
+from harness.clusters import addon_manifest
+from harness.clusters.addon import Chart, Download, Manifest, Patch, Rollout, When
+from harness.clusters.cni import CAPABILITIES, Cni, load, names, parse
 from harness.clusters.provider import ClusterError
 
 PLACES = {"cluster": "c", "pod_subnet_ipv4": "10.9.0.0/16"}
@@ -131,7 +132,7 @@ def plugin(*patches: Patch, ready: tuple[Rollout, ...] = ()) -> Cni:
 
 def patched(text: str, *patches: Patch, families: str = "ipv4", kube_proxy: str = "iptables") -> str:
     """The text after the patches."""
-    return cni_manifest.patched(text, plugin(*patches), places=PLACES, families=families, kube_proxy=kube_proxy)
+    return addon_manifest.patched(text, plugin(*patches), places=PLACES, families=families, kube_proxy=kube_proxy)
 
 
 def test_patches_replace_text_and_fill_places() -> None:
@@ -175,7 +176,7 @@ def test_objects_come_in_an_order_that_works() -> None:
     ---
     {kind: Namespace, metadata: {name: n}}
     """.replace("    ", "")
-    found = [each["metadata"]["name"] for each in cni_manifest.objects(text, where="f")]
+    found = [each["metadata"]["name"] for each in addon_manifest.objects(text, where="f")]
     assert found == ["n", "x", "c", "d", "r"]
 
 
@@ -192,7 +193,7 @@ def test_objects_come_in_an_order_that_works() -> None:
 def test_what_is_no_manifest_is_refused(text: str, said: str) -> None:
     """Before a cluster is made for it."""
     with pytest.raises(ClusterError, match=said):
-        cni_manifest.objects(text, where="f")
+        addon_manifest.objects(text, where="f")
 
 
 def workload(kind: str, name: str, *images: str, namespace: str | None = "s") -> dict[str, Any]:
@@ -205,7 +206,7 @@ def workload(kind: str, name: str, *images: str, namespace: str | None = "s") ->
 def test_images_are_found_in_pod_templates() -> None:
     """Each once, those that only start others too."""
     manifest = [workload("DaemonSet", "a", "i:1", "i:2"), {"kind": "Role", "metadata": {"name": "r"}, "spec": None}]
-    assert cni_manifest.images([*manifest, workload("Deployment", "b", "i:2", "i:3")]) == ["i:1", "i:2", "i:3"]
+    assert addon_manifest.images([*manifest, workload("Deployment", "b", "i:2", "i:3")]) == ["i:1", "i:2", "i:3"]
 
 
 def test_what_is_waited_for() -> None:
@@ -216,17 +217,17 @@ def test_what_is_waited_for() -> None:
         workload("Deployment", "b", "i", namespace=None),
     ]
     every = [Rollout("DaemonSet", "s", "a"), Rollout("Deployment", "default", "b")]
-    assert cni_manifest.rollouts(plugin(), manifest) == every
-    assert cni_manifest.rollouts(plugin(ready=(every[1],)), manifest) == [every[1]]
+    assert addon_manifest.rollouts(plugin(), manifest) == every
+    assert addon_manifest.rollouts(plugin(ready=(every[1],)), manifest) == [every[1]]
 
 
 def test_chart_values_follow_the_cluster() -> None:
     """Cilium without kube-proxy proxies itself; with it, it does not. Later values win."""
     chart = load("cilium").source
     assert isinstance(chart, Chart)
-    alone = cni_manifest.chart_values(chart, places=PLACES, families="ipv4", kube_proxy="none")
-    beside = cni_manifest.chart_values(chart, places=PLACES, families="dual", kube_proxy="iptables")
+    alone = addon_manifest.chart_values(chart, places=PLACES, families="ipv4", kube_proxy="none")
+    beside = addon_manifest.chart_values(chart, places=PLACES, families="dual", kube_proxy="iptables")
     assert (alone["kubeProxyReplacement"], alone["k8sServiceHost"]) == (True, "c-control-plane")
     assert (beside["kubeProxyReplacement"], beside["ipv6.enabled"]) == (False, True)
     assert "ipv6.enabled" not in alone
-    assert cni.Chart("x").values == ()
+    assert Chart("x").values == ()

@@ -1,4 +1,4 @@
-"""From a plugin's data to the objects that are applied: patched text, flat list, in an order that works. Pure."""
+"""From an add-on's data to the objects that are applied: patched text, flat list, in an order that works. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from harness.clusters.cni import Chart, Cni, Patch, Rollout, When
+from harness.clusters.addon import Addon, Chart, Patch, Rollout, When
 from harness.clusters.provider import ClusterError
 
 FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret")
@@ -18,19 +18,19 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Manifests have ten thousand lines; the C loader reads them in a tenth of the time, where it is there."""
 
 
-def patched(text: str, cni: Cni, *, places: Mapping[str, str], families: str, kube_proxy: str) -> str:
-    """The manifest's text with the plugin's patches. Raises ClusterError for one that does not fit."""
-    for patch in cni.patches:
+def patched(text: str, addon: Addon, *, places: Mapping[str, str], families: str, kube_proxy: str) -> str:
+    """The manifest's text with the add-on's patches. Raises ClusterError for one that does not fit."""
+    for patch in addon.patches:
         if patch.when.holds(families=families, kube_proxy=kube_proxy):
-            text = _replace(text, patch, places, cni)
+            text = _replace(text, patch, places, addon)
     return text
 
 
-def _replace(text: str, patch: Patch, places: Mapping[str, str], cni: Cni) -> str:
+def _replace(text: str, patch: Patch, places: Mapping[str, str], addon: Addon) -> str:
     found = text.count(patch.find)
     if found != patch.times:
         raise ClusterError(
-            f"CNI {cni.name}: the patch {patch.why!r} expects {patch.find!r} {patch.times} times in the manifest, "
+            f"{addon}: the patch {patch.why!r} expects {patch.find!r} {patch.times} times in the manifest, "
             f"it is there {found} times"
         )
     return text.replace(patch.find, filled(patch.put, places))
@@ -77,19 +77,30 @@ def _flat(documents: Iterable[Any]) -> Iterator[Any]:
 
 
 def images(manifest: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The images of every pod template in it, each once."""
+    """The images of every pod and pod template in it, each once."""
     found: dict[str, None] = {}
     for each in manifest:
-        pod = ((each.get("spec") or {}).get("template") or {}).get("spec") or {}
+        pod = _pod(each)
         for container in [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]:
             found[str(container.get("image"))] = None
     return list(found)
 
 
-def rollouts(cni: Cni, manifest: Sequence[Mapping[str, Any]]) -> list[Rollout]:
-    """What to wait for: what the plugin's data says, else every workload of its manifest."""
-    if cni.ready:
-        return list(cni.ready)
+def _pod(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pod that an object is or makes; empty when it makes none."""
+    spec: Mapping[str, Any] = obj.get("spec") or {}
+    if obj.get("kind") == "Pod":
+        return spec
+    if obj.get("kind") == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    found: Mapping[str, Any] = (spec.get("template") or {}).get("spec") or {}
+    return found
+
+
+def rollouts(addon: Addon, manifest: Sequence[Mapping[str, Any]]) -> list[Rollout]:
+    """What to wait for: what its data says, else every workload of its manifest."""
+    if addon.ready:
+        return list(addon.ready)
     return [
         Rollout(each["kind"], each["metadata"].get("namespace", "default"), each["metadata"]["name"])
         for each in manifest

@@ -1,4 +1,4 @@
-"""Fetching, rendering and applying a plugin, and waiting for it, without network, Helm or cluster."""
+"""Fetching, rendering and applying an add-on, and waiting for it, without network, Helm or cluster."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from harness.clusters import cni, cni_install
-from harness.clusters.cni import Chart, Cni, Download, Manifest, Patch, Plugins, Rollout
-from harness.clusters.cni_install import Ground, await_rollouts, rolled_out
+from harness.clusters import addon_install, cni
+from harness.clusters.addon import Chart, Download, Manifest, Patch, Rollout
+from harness.clusters.addon_install import Ground, await_rollouts, rolled_out
+from harness.clusters.cni import Cni, Plugins
 from harness.clusters.downloads import Downloads, cache
 from harness.clusters.kind import nodes
 from harness.clusters.provider import ClusterError
@@ -119,14 +120,14 @@ def test_the_cache_is_where_the_desktop_keeps_such_things(monkeypatch: pytest.Mo
 def test_a_download_is_patched_and_read(tmp_path: Path) -> None:
     """From its address to the objects."""
     plugin = Cni("n", "a", source=PINNED, patches=(Patch("w", "%cluster%", "x-%cluster%"),))
-    found = cni_install.manifest(plugin, GROUND, downloads=Downloads(tmp_path, fetch=Web()), run=no_program)
+    found = addon_install.manifest(plugin, GROUND, downloads=Downloads(tmp_path, fetch=Web()), run=no_program)
     assert [each["metadata"]["name"] for each in found] == ["x-c"]
 
 
 def test_a_bundled_plugin_has_nothing_to_install(tmp_path: Path) -> None:
     """Nor has none at all."""
     for name in ("kindnet", "none"):
-        assert cni_install.manifest(cni.load(name), GROUND, downloads=Downloads(tmp_path), run=no_program) == []
+        assert addon_install.manifest(cni.load(name), GROUND, downloads=Downloads(tmp_path), run=no_program) == []
 
 
 def test_a_users_manifest_is_read(tmp_path: Path) -> None:
@@ -134,10 +135,10 @@ def test_a_users_manifest_is_read(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(NAMESPACE)
     plugin = Cni("n", "a", source=Manifest(file))
-    assert cni_install.manifest(plugin, GROUND, downloads=Downloads(tmp_path), run=no_program)
+    assert addon_install.manifest(plugin, GROUND, downloads=Downloads(tmp_path), run=no_program)
     file.unlink()
     with pytest.raises(ClusterError, match=r"f\.yaml"):
-        cni_install.manifest(plugin, GROUND, downloads=Downloads(tmp_path), run=no_program)
+        addon_install.manifest(plugin, GROUND, downloads=Downloads(tmp_path), run=no_program)
 
 
 def test_a_chart_is_rendered_by_helm(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_a_chart_is_rendered_by_helm(tmp_path: Path) -> None:
         seen.extend(argv)
         return Completed(tuple(argv), 0, CONTENT, b"")
 
-    cni_install.manifest(cni.load("cilium"), GROUND, downloads=Downloads(tmp_path), run=helm)
+    addon_install.manifest(cni.load("cilium"), GROUND, downloads=Downloads(tmp_path), run=helm)
     line = " ".join(seen)
     assert line.startswith("helm template cilium cilium --namespace kube-system --include-crds")
     assert "--repo https://helm.cilium.io --version 1.20.2" in line
@@ -171,7 +172,7 @@ def test_without_helm_a_chart_is_refused(tmp_path: Path, problem: RunError, offl
         raise problem
 
     with pytest.raises(ClusterError, match=said):
-        cni_install.manifest(cni.load("cilium"), GROUND, downloads=Downloads(tmp_path, offline=offline), run=helm)
+        addon_install.manifest(cni.load("cilium"), GROUND, downloads=Downloads(tmp_path, offline=offline), run=helm)
     assert Chart("x").repository == ""
 
 
@@ -203,7 +204,7 @@ def test_objects_get_the_namespace_they_need() -> None:
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b", "namespace": "s"}},
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "s", "namespace": "kube-system"}},
     ]
-    cni_install.apply(kube.typed, manifest, clock=FakeClock())
+    addon_install.apply(kube.typed, manifest, clock=FakeClock())
     assert {("configmaps", "default", "a"), ("configmaps", "s", "b"), ("namespaces", "", "s")} <= kube.objects.keys()
 
 
@@ -211,10 +212,10 @@ def test_a_kind_that_was_just_defined_is_waited_for() -> None:
     """It is served a moment later; one that never is, is an error after its time."""
     widget = {"apiVersion": "v1", "kind": "Widget", "metadata": {"name": "w"}}
     kube, clock = LateKube(3), FakeClock()
-    cni_install.apply(_with_widgets(kube), [widget], clock=clock)
-    assert clock.now() == 3 * cni_install.SERVED_SPACING
+    addon_install.apply(_with_widgets(kube), [widget], clock=clock)
+    assert clock.now() == 3 * addon_install.SERVED_SPACING
     with pytest.raises(UnknownResource):
-        cni_install.apply(_with_widgets(LateKube(10_000)), [widget], clock=FakeClock())
+        addon_install.apply(_with_widgets(LateKube(10_000)), [widget], clock=FakeClock())
 
 
 def _with_widgets(kube: LateKube) -> Kube:

@@ -1,4 +1,4 @@
-"""Installing a network plugin on a cluster that was just made, and waiting until its network is there."""
+"""Installing an add-on on a cluster that was just made, and waiting until it is there."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.clusters import cni_manifest
-from harness.clusters.cni import Chart, Cni, Download, Manifest, Rollout
+from harness.clusters import addon_manifest
+from harness.clusters.addon import Addon, Chart, Download, Manifest, Rollout
 from harness.clusters.downloads import Downloads
 from harness.clusters.provider import ClusterError
 from harness.effects.clock import Clock
 from harness.effects.run import Completed, RunError
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError, UnknownResource, WaitTimeout
-from harness.kube.patience import Patience
+from harness.kube.patience import AWAY, Patience
 from harness.kube.waiting import Object
 
 RESOURCES = {"DaemonSet": "daemonsets.apps", "Deployment": "deployments.apps", "StatefulSet": "statefulsets.apps"}
@@ -29,40 +29,59 @@ SERVED_LIMIT = 30.0
 SERVED_SPACING = 0.5
 """Seconds between two looks whether it is."""
 
+ADMITTED_LIMIT = 60.0
+"""Seconds an admission webhook may take from its rollout to its first answer: certificates, endpoints, every proxy."""
+
+POOL = "pool"
+"""What an add-on's data calls the addresses that it may give away."""
+
 Runner = Callable[..., Completed]
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What a plugin is installed on, as its data may refer to it."""
+    """What an add-on is installed on, as its data may refer to it.
+
+    `pool` is what no node of the cluster's network uses, as items of a YAML list; empty until there are nodes.
+    """
 
     cluster: str
     families: str
     kube_proxy: str
     pod_subnets: Mapping[str, str]
+    pool: str = ""
 
     @property
     def places(self) -> dict[str, str]:
-        """What `%name%` in a plugin's data stands for."""
-        return {"cluster": self.cluster, **{f"pod_subnet_{family}": net for family, net in self.pod_subnets.items()}}
+        """What `%name%` in an add-on's data stands for."""
+        subnets = {f"pod_subnet_{family}": net for family, net in self.pod_subnets.items()}
+        return {"cluster": self.cluster, POOL: self.pool, **subnets}
 
 
-def manifest(cni: Cni, ground: Ground, *, downloads: Downloads, run: Runner) -> list[dict[str, Any]]:
-    """The objects to install; none for a plugin that is bundled or absent. Raises ClusterError; makes nothing."""
-    source = cni.source
+def manifest(addon: Addon, ground: Ground, *, downloads: Downloads, run: Runner) -> list[dict[str, Any]]:
+    """The objects to install; none for one that is bundled or absent. Raises ClusterError; makes nothing."""
+    source = addon.source
     if source is None:
         return []
     if isinstance(source, Chart):
-        text = _rendered(source, cni, ground, downloads=downloads, run=run)
+        text = _rendered(source, addon, ground, downloads=downloads, run=run)
     elif isinstance(source, Manifest):
         try:
             text = source.path.read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise ClusterError(f"--cni {source.path}: {error}") from error
+            raise ClusterError(f"{addon.OPTION} {source.path}: {error}") from error
     else:
         text = downloads.get(source).decode()
-    text = cni_manifest.patched(text, cni, places=ground.places, families=ground.families, kube_proxy=ground.kube_proxy)
-    return cni_manifest.objects(text, where=_where(source))
+    settings = {"families": ground.families, "kube_proxy": ground.kube_proxy}
+    text = addon_manifest.patched(text, addon, places=ground.places, **settings)
+    return addon_manifest.objects(text, where=_where(source))
+
+
+def afterwards(addon: Addon, ground: Ground) -> list[dict[str, Any]]:
+    """The objects to apply when it is rolled out. Raises ClusterError."""
+    if not addon.then:
+        return []
+    return addon_manifest.objects(addon_manifest.filled(addon.then, ground.places), where=f"{addon}: then")
 
 
 def _where(source: Download | Chart | Manifest) -> str:
@@ -71,13 +90,13 @@ def _where(source: Download | Chart | Manifest) -> str:
     return source.url if isinstance(source, Download) else str(source.path)
 
 
-def _rendered(chart: Chart, cni: Cni, ground: Ground, *, downloads: Downloads, run: Runner) -> str:
+def _rendered(chart: Chart, addon: Addon, ground: Ground, *, downloads: Downloads, run: Runner) -> str:
     if downloads.offline and chart.repository:
-        raise ClusterError(f"--offline: CNI {cni.name} is a Helm chart: give its rendered manifest with --cni FILE")
-    values = cni_manifest.chart_values(
+        raise ClusterError(f"--offline: {addon} is a Helm chart: give its rendered manifest with {addon.OPTION} FILE")
+    values = addon_manifest.chart_values(
         chart, places=ground.places, families=ground.families, kube_proxy=ground.kube_proxy
     )
-    command = ["helm", "template", cni.name, chart.chart, "--namespace", "kube-system", "--include-crds"]
+    command = ["helm", "template", addon.name, chart.chart, "--namespace", "kube-system", "--include-crds"]
     command += ["--repo", chart.repository] if chart.repository else []
     command += ["--version", chart.version] if chart.version else []
     for key, value in values.items():
@@ -87,15 +106,15 @@ def _rendered(chart: Chart, cni: Cni, ground: Ground, *, downloads: Downloads, r
     except RunError as error:
         if error.problem == "not found":
             raise ClusterError(
-                f"CNI {cni.name} comes as a Helm chart and helm is not installed: install it, or give a rendered "
-                "manifest with --cni FILE"
+                f"{addon} comes as a Helm chart and helm is not installed: install it, or give a rendered "
+                f"manifest with {addon.OPTION} FILE"
             ) from error
         raise ClusterError(f"helm cannot render {chart.chart}: {error}") from error
 
 
-def apply(kube: Kube, manifest: Sequence[Mapping[str, Any]], *, clock: Clock) -> None:
-    """Put the objects into the cluster. Raises KubeError."""
-    patience = Patience(clock=clock)
+def apply(kube: Kube, manifest: Sequence[Mapping[str, Any]], *, clock: Clock, within: float = AWAY) -> None:
+    """Put the objects into the cluster, each tried for `within` seconds while the server cannot. Raises KubeError."""
+    patience = Patience(within=within, clock=clock)
     deadline = clock.now() + SERVED_LIMIT
     for each in manifest:
         while True:
