@@ -6,6 +6,7 @@ in for it, and that is said: a list beside a manifest is right only until one of
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -210,4 +211,5 @@ def save(docker: Engine, images: Sequence[str], archive: Path) -> None:
     except RunError as error:
         raise ClusterError(f"{archive}: {docker.name} cannot save: {error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.clusters import cni
-from harness.clusters.kind import KindCluster, Request, Setting, leftovers
+from harness.clusters.kind import leftovers
 from harness.clusters.kind.marks import Mark, Stay
 from harness.clusters.kind.provider import step_of
 from harness.clusters.provider import ClusterError
 from harness.effects import process
-from harness.effects.clock import FakeClock
 from harness.effects.run import RunError
-from tests.unit.clusters.kind_machine import AGENT, KUBECONFIG, NODE_IMAGE, Machine, NodesKube
+from tests.unit.clusters.kind_machine import AGENT, KUBECONFIG, NODE_IMAGE, Machine, Make, NodesKube, failing
 
 DEAD = f"{process.machine()}/4194304/77"
-Make = Callable[..., KindCluster]
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Docker whatever is installed here, and folders of the test's own."""
-    monkeypatch.setenv("KIND_EXPERIMENTAL_PROVIDER", "docker")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
-
-@pytest.fixture
-def said() -> list[str]:
-    """Lines of progress."""
-    return []
-
-
-@pytest.fixture
-def make(tmp_path: Path, said: list[str]) -> Make:
-    """A provider of run `r1` on a machine."""
-
-    def made(machine: Machine, *, run: str = "r1", offline: bool = False, **asked: Any) -> KindCluster:
-        setting = Setting(run=run, images=(AGENT,), logs=tmp_path / "logs", offline=offline, tell=said.append)
-        request = Request(**{"cni": cni.load("kindnet"), **asked})
-        return KindCluster(request, setting, tools=machine.tools, clock=FakeClock())
-
-    return made
-
-
-def failing(words: str) -> RunError:
-    """A command that ended badly with these words."""
-    return RunError(["x"], "exit code 1", err=words.encode())
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 # -- making and taking back -----------------------------------------------------------------------------------------

@@ -9,14 +9,19 @@ import pytest
 import yaml
 
 from harness.clusters import cni
+from harness.clusters.ingress import Ingress
 from harness.clusters.kind import Request, config
 from harness.clusters.kind.config import Plan
 from harness.clusters.kind.marks import Mark, Stay
+from harness.clusters.kind.mirror import CONFIG, Mirror
 from harness.clusters.kind.request import gates
 from harness.clusters.kind.versions import Version
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import ClusterError
 
 KINDNET, NONE, CALICO, CILIUM = cni.load("kindnet"), cni.load("none"), cni.load("calico"), cni.load("cilium")
+METALLB, CONTOUR = LoadBalancer.load("metallb"), Ingress.load("contour")
+V4_ONLY = replace(METALLB, families=("ipv4",))
 MARK = Mark("here/12/34", Stay.RUN, "abc")
 
 
@@ -128,6 +133,10 @@ def test_a_digest_tells_settings_apart() -> None:
         replace(plan, control_plane_takes_pods=False),
         replace(plan, feature_gates={"A": True}),
         replace(plan, service_subnet="10.1.0.0/16"),
+        replace(plan, lb=METALLB),
+        replace(plan, lb=replace(METALLB, version="2")),
+        replace(plan, ingress=CONTOUR),
+        replace(plan, mirror=Mirror.parse("m")),
     ]
     assert len({plan.settings(), *(each.settings() for each in others)}) == 1 + len(others)
     assert planned(Request(cni=KINDNET, keep="k")).settings() == plan.settings()
@@ -156,6 +165,10 @@ def test_a_lone_control_plane_always_takes_pods() -> None:
         ({"pod_subnet": "all"}, "--pod-subnet all"),
         ({"families": "ipv4", "service_subnet": "fd00::/112"}, "--families ipv4 takes ipv4"),
         ({"families": "ipv4", "service_subnet": "10.0.0.0/16,10.1.0.0/16"}, "one subnet each"),
+        ({"lb": V4_ONLY}, "--lb metallb: it does ipv4, and the cluster is dual: add --families ipv4"),
+        ({"lb": METALLB, "kube_proxy": "ipvs"}, "--lb metallb: it works with kube-proxy iptables, nftables, none, and"),
+        ({"cni": NONE, "keep": "k", "lb": METALLB}, "--lb metallb: nothing runs without a network plugin"),
+        ({"cni": NONE, "keep": "k", "ingress": CONTOUR}, "--ingress contour: nothing runs without a network plugin"),
     ],
 )
 def test_contradictions_are_refused_in_one_line(asked: dict[str, Any], said: str) -> None:
@@ -164,6 +177,13 @@ def test_contradictions_are_refused_in_one_line(asked: dict[str, Any], said: str
         Request(**{"cni": KINDNET, **asked})
     assert said in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_mirror_reaches_the_nodes_containerd() -> None:
+    """It is told where to look; without a mirror nothing is changed."""
+    mirrored = config.document(planned(Request(cni=KINDNET, mirror=Mirror.parse("m"))), mark=None)
+    assert mirrored["containerdConfigPatches"] == [CONFIG]
+    assert "containerdConfigPatches" not in config.document(planned(Request(cni=KINDNET)), mark=None)
 
 
 def test_no_plugin_is_for_those_who_keep_the_cluster() -> None:
@@ -196,3 +216,6 @@ def test_the_headline_says_what_is_made() -> None:
     kept = Request(cni=CALICO, keep="c", nodes=1, k8s="1.35", families="ipv4").headline()
     assert kept.startswith("kind cluster (kept as 'c'): CNI calico v3.32.1")
     assert kept.endswith("1 node, ipv4, kube-proxy iptables, Kubernetes 1.35")
+    full = Request(cni=KINDNET, lb=METALLB, ingress=CONTOUR, mirror=Mirror.parse("m:5000")).headline()
+    assert f"LoadBalancer {METALLB.title}, Ingress {CONTOUR.title}, 3 nodes" in full
+    assert full.endswith("images from m:5000")

@@ -41,6 +41,15 @@ NO_IMAGES = """case "$1 $2" in "info "*) echo '{}';; "image inspect"|"pull "*) e
         (("--cluster", "kind", "--seed", "1"), "leave it out with --cluster kind"),
         (("--cluster", "kind", "--cni", "calicoo"), "there are antrea, calico"),
         (("--cluster", "kind", "--cni", "./no.yaml"), "no such file"),
+        (("--lb", "metallb"), "--lb shapes a kind cluster: add --cluster kind"),
+        (("--context", "c", "--ingress", "contour"), "--ingress shapes a kind cluster: add --cluster kind"),
+        (("--mirror", "m"), "--mirror shapes a kind cluster: add --cluster kind"),
+        (("--cluster", "kind", "--lb", "metalb"), "--lb metalb: there are cloud-provider-kind, metallb, none"),
+        (("--cluster", "kind", "--ingress", "nginx"), "--ingress nginx: there are contour, haproxy, none, traefik"),
+        (("--cluster", "kind", "--lb", "./no.yaml"), "--lb ./no.yaml: no such file"),
+        (("--cluster", "kind", "--ingress", "./no.yaml"), "--ingress ./no.yaml: no such file"),
+        (("--cluster", "kind", "--lb", "metallb", "--kube-proxy", "ipvs"), "choose one with --kube-proxy"),
+        (("--cluster", "kind", "--mirror", "ftp://m"), "write it as HOST[:PORT][/PATH]"),
         (("--cluster", "kind", "--cni", "none"), "--cni none leaves every node NotReady"),
         (("--cluster", "kind", "--kube-proxy", "none"), "CNI kindnet does not replace kube-proxy"),
         (("--cluster", "kind", "--kube-proxy", "userspace"), "invalid choice: 'userspace'"),
@@ -151,7 +160,8 @@ def test_a_machine_that_cannot_make_kind_clusters_is_refused(
 def test_a_kind_run_says_what_it_makes(pytester: pytest.Pytester) -> None:
     """The first lines name plugin, nodes, families and proxy, also where nothing is made."""
     pytester.makepyfile("def test_nothing(): pass")
-    result = pytester.runpytest("--cluster", "kind", "--cni", "weave", "--collect-only")
+    result = pytester.runpytest("--cluster", "kind", "--cni", "weave", "--lb", "metallb", "--collect-only")
+    lb = "LoadBalancer metallb v0.16.1 (untested)"
     result.stdout.fnmatch_lines(
-        ["harness: kind cluster*CNI weave v2.9.0 (untested), 3 nodes, ipv4, kube-proxy iptables"]
+        [f"harness: kind cluster*CNI weave v2.9.0 (untested), {lb}, 3 nodes, ipv4, kube-proxy iptables"]
     )
