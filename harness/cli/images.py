@@ -50,7 +50,9 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--agent-image", default=AGENT_IMAGE, metavar="IMAGE", help=f"Image for the agents ({AGENT_IMAGE})."
         ),
-        click.option("--offline", metavar="DIR", help="Fetch nothing; what would be fetched is in DIR."),
+        click.option(
+            "--offline", is_flag=False, flag_value="", metavar="[DIR]", help="Fetch nothing; files are in DIR."
+        ),
     )
     for option in reversed(added):
         command = option(command)

@@ -81,8 +81,10 @@ def select(request: Request, *, agent: str, tools: Tools, downloads: Downloads) 
         else:
             wanted += of_manifest(addon, manifest)
         wanted += of_container(addon)
-    once = {(each.image, each.place): each for each in reversed(wanted)}
-    return Selection(plan, tuple(reversed(once.values())), tuple(notes))
+    once: dict[tuple[str, str], Wanted] = {}
+    for each in wanted:
+        once.setdefault((each.image, each.place), each)
+    return Selection(plan, tuple(once.values()), tuple(notes))
 
 
 def _node_image(request: Request, tools: Tools) -> tuple[str | None, list[str]]:

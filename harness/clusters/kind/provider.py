@@ -143,9 +143,8 @@ class KindCluster:
         for each in wanted:
             self._stock.must_have(each.image, option="--agent-image")
         parts = [self._part(addon, plan) for addon in plan.addons]
-        of_parts = [each for part in parts for each in images.of_manifest(part.addon, part.manifest)]
-        load = [*setting.images, *self._stock.here(of_parts)]
-        return Prepared(plan, tuple(parts), (*wanted, *of_parts), tuple(dict.fromkeys(load)))
+        wanted += [each for part in parts for each in images.of_manifest(part.addon, part.manifest)]
+        return Prepared(plan, tuple(parts), tuple(wanted), tuple(dict.fromkeys(self._stock.here(wanted))))
 
     def _part(self, addon: Addon, plan: Plan) -> Part:
         """What an add-on is made of, with the images of what runs beside the nodes. Raises ClusterError."""
