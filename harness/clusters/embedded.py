@@ -114,9 +114,9 @@ class EmbeddedCluster:
             reason = said["error"] if said else self._last_words()
             self.destroy()
             raise ClusterError(f"the embedded cluster did not come up: {reason}")
-        return Access(
-            kubeconfig=said["kubeconfig"], context=None, kind="embedded", notes={"boot_s": f"{said['boot_s']:.2f}"}
-        )
+        families = next(name for name, families in FAMILIES.items() if families == self._settings.families)
+        notes = {"families": families, "boot_s": f"{said['boot_s']:.2f}"}
+        return Access(kubeconfig=said["kubeconfig"], context=None, kind="embedded", notes=notes)
 
     def destroy(self) -> None:
         """Close our end; the cluster ends by that. Killed when it does not within STOP_LIMIT."""

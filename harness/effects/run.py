@@ -125,10 +125,10 @@ def _lines_of(process: subprocess.Popen[bytes], stdin: bytes, tell: Callable[[st
             yield line
 
 
-def _tied() -> list[str]:
-    """A prefix that makes the kernel kill a command when the thread that started it ends; Linux only."""
+def _tied(sign: str = "KILL") -> list[str]:
+    """A prefix that makes the kernel signal a command when the thread that started it ends; Linux only."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", sign, "--"] if setpriv else []
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -193,3 +193,20 @@ def start(
         )
     except FileNotFoundError as error:
         raise RunError(argv, "not found") from error
+
+
+def start_interruptible(argv: Sequence[str], *, env: Mapping[str, str], output: IO[Any]) -> subprocess.Popen[bytes]:
+    """Start a command that cleans up when it is interrupted, as Ctrl-C does; the caller owns it.
+
+    It is in a session of its own, so that a terminal's Ctrl-C reaches it only through `interrupt`, once; and when the
+    thread that started it ends, by whatever means, it is interrupted by the kernel. Its output goes to a file and not
+    to a pipe: it can still write when nobody is left to read. Raises RunError when it cannot be started.
+    """
+    return start([*_tied("INT"), *argv], env=env, stdout=output, stderr=output, own_session=True)
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Do to a command and its children what Ctrl-C does in a terminal; nothing when it has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)

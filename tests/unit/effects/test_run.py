@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.effects.run import Completed, RunError, run, run_async, run_told, start
+from harness.effects.clock import RealClock
+from harness.effects.run import (
+    Completed,
+    RunError,
+    interrupt,
+    run,
+    run_async,
+    run_told,
+    start,
+    start_interruptible,
+)
 
 Runner = Callable[..., Completed]
 
@@ -119,3 +132,45 @@ def test_who_watches_may_stop() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_told(python("import time; print(1, flush=True); time.sleep(60)"), tell=stop)
+
+
+def test_an_interruptible_command_cleans_up_when_it_is_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C reaches it and its children once, its output is in the file, and an ended one is left alone."""
+    code = (
+        "import signal, sys\n"
+        "try:\n print('here', flush=True)\n signal.pause()\nexcept KeyboardInterrupt:\n print('cleaned'); sys.exit(2)"
+    )
+    file = tmp_path / "output"
+    with file.open("wb") as output:
+        process = start_interruptible([sys.executable, "-c", code], env=dict(os.environ), output=output)
+    clock = RealClock()
+    while "here" not in file.read_text():
+        clock.sleep(0.01)
+    interrupt(process)
+    assert process.wait(10) == 2
+    assert file.read_text() == "here\ncleaned\n"
+    interrupt(process)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="the kernel is told by setpriv, which is not here")
+def test_an_interruptible_command_is_interrupted_when_its_starter_dies(tmp_path: Path) -> None:
+    """kill -9 of the starter: the command still ends in its ordinary way, and can still write."""
+    file = tmp_path / "output"
+    inner = (
+        "import signal\nprint('here', flush=True)\ntry:\n signal.pause()\nexcept KeyboardInterrupt:\n print('cleaned')"
+    )
+    code = (
+        "import os, signal, sys\nfrom harness.effects.run import start_interruptible\n"
+        f"output = open({str(file)!r}, 'wb')\n"
+        f"start_interruptible([sys.executable, '-c', {inner!r}], env=dict(os.environ), output=output)\nsignal.pause()"
+    )
+    starter = start([sys.executable, "-c", code], stdout=None, stderr=None)
+    clock = RealClock()
+    while not file.exists() or "here" not in file.read_text():
+        clock.sleep(0.01)
+    starter.kill()
+    starter.wait()
+    deadline = clock.now() + 10
+    while "cleaned" not in file.read_text() and clock.now() < deadline:
+        clock.sleep(0.01)
+    assert file.read_text() == "here\ncleaned\n"

@@ -1,0 +1,73 @@
+"""Whether a kind cluster that is asked for can be made on this machine, before anything is tried.
+
+It says what is known without trying: contradictions, versions and images. What only trying can tell (a pull that fails,
+a full disk) is left to the run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import yaml
+
+from harness.clusters.cni import Cni
+from harness.clusters.kind import versions
+from harness.clusters.kind.engine import Kind, Tools, engine
+from harness.clusters.kind.request import Request
+from harness.clusters.kind.versions import Pins, Version
+from harness.clusters.provider import ClusterError
+from harness.effects.deployed import deployed
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine has: kind's version, its images, the pinned node images; `offline` forbids to pull others."""
+
+    kind: Version
+    images: tuple[str, ...]
+    pins: Pins
+    offline: bool = False
+
+
+def look(tools: Tools, *, offline: bool) -> Machine:
+    """What is here. Raises ClusterError when there is no engine or no kind."""
+    docker = engine(tools)
+    docker.info()
+    pins = Pins.read(yaml.safe_load(deployed("kind", "node-images.yaml").read_text()))
+    return Machine(Kind(tools).version(), tuple(docker.images()), pins, offline)
+
+
+def why_not(request: Request, machine: Machine) -> str | None:
+    """Why the cluster cannot be, in one line; None when nothing is known against it."""
+    try:
+        image = versions.choose(request.k8s, kind=machine.kind, local=machine.images, pins=machine.pins)
+        version = versions.of_image(image) if image else None
+        request.plan(run="planned", image=image, version=version, cgroup_v1=False)
+    except ClusterError as error:
+        return str(error)
+    if version is not None:
+        if why := versions.too_new(version, kind=machine.kind, pins=machine.pins):
+            return why
+        if why := outside(request.cni, version):
+            return why
+    if machine.offline and image is not None and not _here(image, machine):
+        return f"node image {image} is not on this machine, and --offline forbids to pull it"
+    return None
+
+
+def _here(image: str, machine: Machine) -> bool:
+    """Whether an image is here. A digest alone cannot be looked up in a list of names; the run will know."""
+    name, _, digest = image.partition("@")
+    return name in machine.images or f"docker.io/{name}" in machine.images or (bool(digest) and ":" not in name)
+
+
+def outside(cni: Cni, version: Version) -> str | None:
+    """Why a plugin is not for a Kubernetes version: its data file says `A to B`; other words bind nobody."""
+    found = re.fullmatch(r"(\d+)\.(\d+) to (\d+)\.(\d+)", cni.kubernetes.strip())
+    if found is None:
+        return None
+    lowest, highest = (int(found[1]), int(found[2])), (int(found[3]), int(found[4]))
+    if lowest <= version[:2] <= highest:
+        return None
+    return f"CNI {cni.name} {cni.version} is for Kubernetes {cni.kubernetes}, the node image has {version}"

@@ -1,0 +1,133 @@
+"""The comparison of runs. Pure: records in, values out.
+
+A promise's verdict in a column is the worst of the tests that decide it (as in the record itself). Two columns differ
+when those verdicts differ, and also, less loudly, when the same verdict comes from different tests.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.report.comparison.facts import about
+from harness.report.comparison.values import (
+    NO_RUN,
+    NOT_ASKED,
+    SEVERITY,
+    Cell,
+    Column,
+    Comparison,
+    Kind,
+    Row,
+    Run,
+    Timing,
+    Worse,
+)
+from harness.report.record import ORDER, RunRecord, TestRecord
+
+LEAST_SPREAD = 0.05
+"""Seconds between columns below which a time to convergence says nothing: looks are that far apart."""
+
+
+def compare(runs: Sequence[Run], *, texts: Mapping[str, str], title: str) -> Comparison:
+    """The comparison of runs, a column each. `texts` are the promises' one-line texts by id."""
+    told = about(runs)
+    columns = tuple(Column(key, run, facts) for key, run, facts in zip(_letters(len(runs)), runs, told, strict=True))
+    deciding = [_deciding(run.record) for run in runs]
+    ids = sorted({id_ for each in deciding for id_ in each}, key=_natural)
+    rows = [_row(id_, texts, columns, [each.get(id_, ()) for each in deciding]) for id_ in ids]
+    order = list(Kind)
+    rows.sort(key=lambda row: (order.index(row.kind), -row.worst))
+    return Comparison(title, columns, tuple(rows), tuple(_timings(columns)))
+
+
+def worse(comparison: Comparison) -> Iterator[Worse]:
+    """What any column says that is worse than what the first one says: also that it no longer asks what held."""
+    for row in comparison.rows:
+        first, *others = row.cells
+        for cell, column in zip(others, comparison.columns[1:], strict=True):
+            if SEVERITY[cell.verdict] > SEVERITY[first.verdict] and first.asked:
+                reasons = cell.reasons()
+                reason = reasons[0][1] if reasons else ""
+                yield Worse(row.id, row.text, column.key, first.verdict, cell.verdict, reason)
+
+
+def _letters(count: int) -> list[str]:
+    letters = list(string.ascii_uppercase)
+    pairs = [first + second for first in letters for second in letters]
+    return [*letters, *pairs][:count]
+
+
+def _deciding(record: RunRecord | None) -> dict[str, tuple[TestRecord, ...]]:
+    """The tests of each promise; a test that names none stands for itself."""
+    found: dict[str, tuple[TestRecord, ...]] = {}
+    for test in record.tests if record is not None else ():
+        for id_ in test.ids or (test.name,):
+            found[id_] = (*found.get(id_, ()), test)
+    return found
+
+
+def _natural(id_: str) -> list[tuple[int, str]]:
+    """`DNS-9` before `DNS-10`."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", id_)]
+
+
+def _row(
+    id_: str, texts: Mapping[str, str], columns: Sequence[Column], deciding: Sequence[tuple[TestRecord, ...]]
+) -> Row:
+    names = dict.fromkeys(test.name for tests in deciding for test in tests)
+    cells = tuple(_cell(column, tests, list(names)) for column, tests in zip(columns, deciding, strict=True))
+    promises = [test.promise or test.name for cell in cells for test in cell.tests]
+    return Row(id_, texts.get(id_) or promises[0], cells, _kind(columns, cells))
+
+
+def _cell(column: Column, tests: tuple[TestRecord, ...], names: Sequence[str]) -> Cell:
+    if not column.ran:
+        return Cell(NO_RUN)
+    if not tests:
+        return Cell(NOT_ASKED)
+    asked = {test.name for test in tests}
+    verdict = max((test.verdict for test in tests), key=ORDER.index)
+    return Cell(verdict, tests, tuple(name for name in names if name not in asked))
+
+
+def _kind(columns: Sequence[Column], cells: Sequence[Cell]) -> Kind:
+    verdicts = {cell.verdict for cell in cells if cell.asked}
+    if len(verdicts) > 1:
+        return Kind.DIFFERS
+    if verdicts & {"FAIL", "UNKNOWN"}:
+        return Kind.BAD
+    if any(cell.verdict == NOT_ASKED for cell in cells):
+        return Kind.UNASKED
+    if not _same_tests(columns, cells):
+        return Kind.PARTLY
+    return Kind.SKIPPED if verdicts == {"SKIP"} else Kind.HOLDS
+
+
+def _same_tests(columns: Sequence[Column], cells: Sequence[Cell]) -> bool:
+    """Whether each test says the same everywhere. Of a column that is not whole, only what it did ask counts."""
+    asked = [(column.whole, cell.verdicts()) for column, cell in zip(columns, cells, strict=True) if cell.asked]
+    names = {name for _, verdicts in asked for name in verdicts}
+    return all(
+        len({verdicts.get(name, NOT_ASKED) for whole, verdicts in asked if whole or name in verdicts}) == 1
+        for name in names
+    )
+
+
+def _timings(columns: Sequence[Column]) -> list[Timing]:
+    """Waits that at least two columns have, with what they differ by, largest first."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    ids: dict[str, tuple[str, ...]] = {}
+    for column in columns:
+        for test in column.run.record.tests if column.run.record is not None else ():
+            ids[test.name] = test.ids
+            for what, seconds in test.settled.items():
+                found.setdefault((test.name, what), {})[column.key] = seconds
+    timings = [
+        Timing(what, test, ids[test], tuple(seconds.get(column.key) for column in columns))
+        for (test, what), seconds in found.items()
+        if len(seconds) > 1
+    ]
+    telling = [each for each in timings if each.spread >= LEAST_SPREAD]
+    return sorted(telling, key=lambda each: (-each.spread, each.test, each.what))

@@ -1,0 +1,85 @@
+"""The sections of a comparison as every renderer shows them: headings, groups, and what is cut where. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.report.comparison.printable import one_line
+from harness.report.comparison.values import Column, Comparison, Kind, Row, Timing
+
+SLOWEST = 15
+"""Differences of time that are shown; what is slower somewhere stands first."""
+
+HEADINGS = {
+    Kind.DIFFERS: "What differs",
+    Kind.BAD: "Broken or unknown everywhere",
+    Kind.UNASKED: "Asked in some columns only",
+    Kind.PARTLY: "Same verdict, but not from the same tests",
+    Kind.SKIPPED: "Skipped everywhere",
+    Kind.HOLDS: "Holds everywhere",
+}
+"""In the order in which they are shown."""
+
+DETAILED = (Kind.DIFFERS, Kind.BAD, Kind.PARTLY)
+"""Kinds whose rows are shown one by one with their reasons; of the others a group says all."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are told in one breath, with what they have in common."""
+
+    reason: str
+    rows: tuple[Row, ...]
+
+
+def heading(comparison: Comparison, kind: Kind) -> str:
+    """The heading of a section with its count; of a single column nothing is everywhere."""
+    text = HEADINGS[kind] if comparison.compared > 1 else HEADINGS[kind].replace(" everywhere", "")
+    return f"{text}: {len(comparison.of(kind))}"
+
+
+def shown(comparison: Comparison) -> list[Kind]:
+    """The kinds there are rows of; what differs is said also when it is nothing."""
+    return [kind for kind in HEADINGS if comparison.of(kind) or (kind is Kind.DIFFERS and comparison.compared > 1)]
+
+
+def skipped(rows: Sequence[Row]) -> list[Group]:
+    """Rows by the reasons for which they were skipped, largest group first."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        reasons = dict.fromkeys(short for cell in row.cells for _, short, _ in cell.reasons())
+        found.setdefault("; ".join(reasons), []).append(row)
+    groups = [Group(reason, tuple(group)) for reason, group in found.items()]
+    return sorted(groups, key=lambda group: -len(group.rows))
+
+
+def unasked(comparison: Comparison) -> list[Group]:
+    """Rows by the columns that did not ask them, with what the others say."""
+    found: dict[str, list[Row]] = {}
+    for row in comparison.of(Kind.UNASKED):
+        pairs = list(zip(comparison.columns, row.cells, strict=True))
+        said = " ".join(f"{column.key} {cell.verdict}" for column, cell in pairs if column.ran)
+        found.setdefault(said, []).append(row)
+    groups = [Group(reason, tuple(group)) for reason, group in found.items()]
+    return sorted(groups, key=lambda group: -len(group.rows))
+
+
+def slowest(comparison: Comparison) -> tuple[Timing, ...]:
+    """The timings that are shown."""
+    return comparison.timings[:SLOWEST]
+
+
+def state(column: Column) -> str:
+    """How a column's run went, in a few words; empty for one that ran as it should."""
+    problem = one_line(column.run.problem, longest=600)
+    if not problem:
+        return ""
+    return f"not whole: {problem}" if column.ran else f"no result: {problem}"
+
+
+def identity(column: Column) -> str:
+    """What a column is, in one line."""
+    skipped_facts = {"server", "started", "requirements", "took"}
+    parts = [f"{name} {value}" for name, value in column.about if name not in skipped_facts and value != "?"]
+    return ", ".join(parts)

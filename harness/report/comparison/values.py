@@ -1,0 +1,178 @@
+"""What a comparison consists of. Values only; `build` makes them from records, renderers show them.
+
+A column whose run did not end in the ordinary way says so in `problem`: with a record it is not whole, without one it
+has nothing to say. It is shown in any case, and nothing is concluded from what it did not ask.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.report.comparison.printable import one_line
+from harness.report.record import RunRecord, TestRecord
+
+NOT_ASKED = "not asked"
+NO_RUN = "no run"
+
+SEVERITY = {"PASS": 0, NO_RUN: 0, NOT_ASKED: 1, "SKIP": 1, "UNKNOWN": 2, "FAIL": 3}
+"""How bad a verdict is beside another. What was not asked says as little as what does not apply."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, or one that was to be: what goes into a comparison.
+
+    `facts` tells what was asked for where no record can; a record's own facts outrank it.
+    """
+
+    name: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    record: RunRecord | None = None
+    problem: str = ""
+    code: int | None = None
+    place: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One run of a comparison. `key` is its letter; `about` says what it is, in an order that all columns share."""
+
+    key: str
+    run: Run
+    about: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ran(self) -> bool:
+        """Whether it has anything to say."""
+        return self.run.record is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it asked all that it was to ask."""
+        return self.ran and not self.run.problem
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one column says of one promise, with the tests that say it."""
+
+    verdict: str
+    tests: tuple[TestRecord, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Tests of this promise that other columns asked and this one did not."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything was asked."""
+        return self.verdict not in {NOT_ASKED, NO_RUN}
+
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of each test."""
+        return {test.name: test.verdict for test in self.tests}
+
+    def reasons(self) -> tuple[tuple[str, str, str], ...]:
+        """Verdict, reason in one line, and the whole reason of what does not hold; worst first, each once."""
+        found: dict[tuple[str, str], tuple[str, str, str]] = {}
+        for test in sorted(self.tests, key=lambda each: -SEVERITY[each.verdict]):
+            if test.verdict != "PASS":
+                short = one_line(test.reason) or "no reason was given"
+                found.setdefault((test.verdict, short), (test.verdict, short, test.reason))
+        if self.missing:
+            others = f" and {len(self.missing) - 1} more" if len(self.missing) > 1 else ""
+            short = one_line(self.missing[0]) + others
+            found[NOT_ASKED, short] = (NOT_ASKED, short, "\n".join(self.missing))
+        return tuple(found.values())
+
+    def share(self) -> str:
+        """`2 of 3 tests pass`, where they do not agree; empty where they do."""
+        passed = sum(test.verdict == "PASS" for test in self.tests)
+        return f"{passed} of {len(self.tests)} tests pass" if 0 < passed < len(self.tests) else ""
+
+
+class Kind(enum.StrEnum):
+    """What a row amounts to; each row is of exactly one kind, the first that fits."""
+
+    DIFFERS = "differs"
+    BAD = "broken or unknown everywhere"
+    UNASKED = "asked in some columns only"
+    PARTLY = "same verdict from different tests"
+    SKIPPED = "skipped everywhere"
+    HOLDS = "holds everywhere"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One promise over all columns."""
+
+    id: str
+    text: str
+    cells: tuple[Cell, ...]
+    kind: Kind
+
+    @property
+    def worst(self) -> int:
+        """The severity of its worst cell."""
+        return max(SEVERITY[cell.verdict] for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one wait of one test took, by column; None where it was not waited for."""
+
+    what: str
+    test: str
+    ids: tuple[str, ...]
+    seconds: tuple[float | None, ...]
+
+    @property
+    def spread(self) -> float:
+        """The slowest less the fastest."""
+        known = [each for each in self.seconds if each is not None]
+        return max(known) - min(known)
+
+
+@dataclass(frozen=True)
+class Worse:
+    """A promise of which a later column says something worse than the first."""
+
+    id: str
+    text: str
+    column: str
+    before: str
+    after: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it. Rows are in the order in which they should be read; timings begin with the largest difference."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    timings: tuple[Timing, ...] = ()
+
+    def of(self, kind: Kind) -> tuple[Row, ...]:
+        """The rows of one kind."""
+        return tuple(row for row in self.rows if row.kind is kind)
+
+    @property
+    def compared(self) -> int:
+        """How many columns have something to say."""
+        return sum(column.ran for column in self.columns)
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in one sentence."""
+        absent = len(self.columns) - self.compared
+        missing = f"; {absent} of {len(self.columns)} columns have no result" if absent else ""
+        if self.compared < 2:
+            return f"nothing to compare: {self.compared} of {len(self.columns)} columns have a result"
+        differ, bad = len(self.of(Kind.DIFFERS)), len(self.of(Kind.BAD))
+        told = (
+            f"{differ} of {len(self.rows)} promises differ" if differ else f"no difference in {len(self.rows)} promises"
+        )
+        return told + (f", {bad} broken or unknown everywhere" if bad else "") + missing
