@@ -4,6 +4,7 @@
 #   make conformance KUBECONFIG=file CONTEXT=name       the same on an existing cluster
 #   make conformance CLUSTER=kind CNI=kindnet           the same on a kind cluster, made and removed
 #                                                       (also LB, INGRESS, K8S, NODES, FAMILIES, KUBE_PROXY)
+#   make matrix CNI=kindnet,calico KUBE_PROXY=iptables,nftables   every combination on kind clusters, compared
 #   make conformance ARGS="-k dns --wait policy_live=30"    more arguments for pytest
 #   make test | test-kind | lint | bench | catalogue | clean
 
@@ -33,11 +34,14 @@ cluster_options = \
 elsewhere := $(call given,KUBECONFIG)$(call given,CONTEXT)$(call given,CNI)
 embedded := $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(elsewhere),other,embedded))),yes)
 
-.PHONY: conformance test test-kind lint bench catalogue clean packages may-make-namespaces
+.PHONY: conformance matrix test test-kind lint bench catalogue clean packages may-make-namespaces
 .DEFAULT_GOAL := conformance
 
 conformance: $(if $(embedded),may-make-namespaces) $(VENV)/ready
 	@$(PYTHON) -m pytest suites -n $(JOBS) $(cluster_options) $(ARGS)
+
+matrix: $(VENV)/ready
+	@$(VENV)/bin/harness matrix $(cluster_options) -- -n $(JOBS) $(ARGS)
 
 test: packages $(VENV)/ready
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/repo tests/system -n $(JOBS) $(ARGS)

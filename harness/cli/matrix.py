@@ -125,8 +125,8 @@ class Matrix:
         runner = Runner(arguments, show=_show if jobs == 1 else None)
         ended, interrupted = self._all(runner, jobs)
         runs = [self._column(each, ended) for each in self._planned]
-        title = f"Matrix of {len(runs)} combinations"
-        comparison = showing.compared(runs, title=title)
+        what = f": {shlex.join(self._arguments)}" if self._arguments else ""
+        comparison = showing.compared(runs, title=f"Matrix of {len(runs)} combinations{what}")
         showing.show(comparison)
         page, text = self._home / "comparison.html", self._home / "comparison.md"
         showing.write(comparison, html=page, markdown=text)

@@ -10,8 +10,8 @@ from harness.report.comparison.printable import one_line
 from harness.report.comparison.values import NO_RUN, NOT_ASKED, Column, Comparison, Kind, Row
 
 SHOWN = {"PASS": "PASS", "FAIL": "**FAIL**", "UNKNOWN": "**UNKNOWN**", "SKIP": "SKIP", NOT_ASKED: "-", NO_RUN: "no run"}
-MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~@-])")
-"""What means something to Markdown, or turns a word into a link or a mention."""
+MARKUP = re.compile(r"[\\`*_\[\]<>#|~@&$]|(?<=\w):(?=//)|(?<=www)\.")
+"""What means something to Markdown, or turns a word into a link, a mention or a formula."""
 
 
 def page(comparison: Comparison) -> str:
@@ -39,7 +39,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
 
 def text(given: str, *, longest: int = 600) -> str:
     """Words as words: one line, with all that is markup escaped."""
-    return MARKUP.sub(r"\\\1", one_line(given, longest=longest))
+    return MARKUP.sub(r"\\\g<0>", one_line(given, longest=longest))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

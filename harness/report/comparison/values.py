@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.report.comparison.printable import one_line
+from harness.report.comparison.reasons import short
 from harness.report.record import RunRecord, TestRecord
 
 NOT_ASKED = "not asked"
@@ -78,12 +79,12 @@ class Cell:
         found: dict[tuple[str, str], tuple[str, str, str]] = {}
         for test in sorted(self.tests, key=lambda each: -SEVERITY[each.verdict]):
             if test.verdict != "PASS":
-                short = one_line(test.reason) or "no reason was given"
-                found.setdefault((test.verdict, short), (test.verdict, short, test.reason))
+                told = short(test.reason)
+                found.setdefault((test.verdict, told), (test.verdict, told, test.reason))
         if self.missing:
             others = f" and {len(self.missing) - 1} more" if len(self.missing) > 1 else ""
-            short = one_line(self.missing[0]) + others
-            found[NOT_ASKED, short] = (NOT_ASKED, short, "\n".join(self.missing))
+            told = one_line(self.missing[0]) + others
+            found[NOT_ASKED, told] = (NOT_ASKED, told, "\n".join(self.missing))
         return tuple(found.values())
 
     def share(self) -> str:
