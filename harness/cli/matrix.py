@@ -123,7 +123,7 @@ class Matrix:
         self._announce()
         arguments = pytest_arguments(self._arguments, suite_packages())
         runner = Runner(arguments, show=_show if jobs == 1 else None)
-        ended, interrupted = self._all(runner, jobs)
+        ended = self._all(runner, jobs)
         runs = [self._column(each, ended) for each in self._planned]
         what = f": {shlex.join(self._arguments)}" if self._arguments else ""
         comparison = showing.compared(runs, title=f"Matrix of {len(runs)} combinations{what}")
@@ -131,21 +131,14 @@ class Matrix:
         page, text = self._home / "comparison.html", self._home / "comparison.md"
         showing.write(comparison, html=page, markdown=text)
         click.echo(f"comparison: {page}, {text}")
-        return matrix_runs.code_of(runs, interrupted=interrupted)
+        return matrix_runs.code_of(runs, interrupted=runner.stopped)
 
-    def _all(self, runner: Runner, jobs: int) -> tuple[dict[str, Ended], bool]:
-        """Every run to its end; whether somebody interrupted them."""
-        interrupted = False
-        with _terminated_as_interrupted(), ThreadPoolExecutor(jobs) as pool:
+    def _all(self, runner: Runner, jobs: int) -> dict[str, Ended]:
+        """Every run to its end."""
+        with _stopping(runner), ThreadPoolExecutor(jobs) as pool:
             futures = {each.folder: pool.submit(self._one, runner, each) for each in self._to_run}
-            while not all(future.done() for future in futures.values()):
-                try:
-                    wait(futures.values())
-                except KeyboardInterrupt:
-                    interrupted = True
-                    click.echo("\nmatrix: interrupted: the runs end and remove what they made", err=True)
-                    runner.stop()
-        return {folder: _result(future) for folder, future in futures.items()}, interrupted
+            wait(futures.values())
+        return {folder: _result(future) for folder, future in futures.items()}
 
     def _one(self, runner: Runner, combination: Combination) -> Ended:
         click.echo(f"\nmatrix: {combination.name}: {self._command(combination)}")
@@ -182,9 +175,14 @@ def _show(text: str) -> None:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def _stopping(runner: Runner) -> Iterator[None]:
     """Both signals that ask for an end interrupt the runs, also where a shell started us with them ignored."""
-    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
+        click.echo("\nmatrix: interrupted: the runs end and remove what they made", err=True)
+        runner.stop()
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

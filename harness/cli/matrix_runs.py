@@ -47,9 +47,10 @@ class Runner:
     def __init__(self, arguments: Sequence[str], *, show: Callable[[str], None] | None = None) -> None:
         self._arguments = tuple(arguments)
         self._show = show
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `stop` is called by signal handlers, which interrupt each other
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._stopped = False
+        self.stopped = False
+        """Whether somebody asked for the end."""
 
     def run(self, options: Sequence[str], directory: Path) -> Ended:
         """One run to its end. After `stop` none begins."""
@@ -61,20 +62,23 @@ class Runner:
             "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns),
         }
         with (directory / OUTPUT).open("wb") as output, self._lock:
-            if self._stopped:
+            if self.stopped:
                 return Ended(None)
             process = start_interruptible(command, env=environment, output=output)
             self._running.add(process)
         try:
             return Ended(self._watch(process, directory / OUTPUT), _read(directory / OUTPUT))
         finally:
+            if process.poll() is None:  # nobody listens any more, such as a pager that was closed
+                interrupt(process)
+                process.wait()
             with self._lock:
                 self._running.discard(process)
 
     def stop(self) -> None:
         """Interrupt what runs, as Ctrl-C does, and begin nothing more. The runs still remove what they made."""
         with self._lock:
-            self._stopped = True
+            self.stopped = True
             for process in self._running:
                 interrupt(process)
 

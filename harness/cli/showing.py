@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from harness.cli.catalogue import AREAS
 from harness.cli.catalogues import requirements
 from harness.effects.files import write_atomic
 from harness.report.comparison import build, lines, screen
@@ -20,7 +21,7 @@ from harness.report.comparison.values import Comparison, Run
 def compared(runs: Sequence[Run], *, title: str) -> Comparison:
     """The comparison, with the promises' texts from the installed catalogues."""
     texts = {id_: str(row["statement"]) for id_, row in requirements().items()}
-    return build.compare(runs, texts=texts, title=title)
+    return build.compare(runs, texts=texts, title=title, areas=AREAS)
 
 
 def show(comparison: Comparison) -> None:

@@ -76,6 +76,7 @@ def test_the_wheel_carries_suites_catalogue_and_deployment(wheel: Path) -> None:
         "harness/data/deploy/runner/rbac.yaml",
         "harness/agent/serve.py",
         "harness/embedded/store/schema/core.txt",
+        "harness/report/comparison/page.html.j2",
         "harness/py.typed",
     ):
         assert wanted in names

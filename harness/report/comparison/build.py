@@ -15,12 +15,14 @@ from harness.report.comparison.values import (
     NO_RUN,
     NOT_ASKED,
     SEVERITY,
+    Area,
     Cell,
     Column,
     Comparison,
     Kind,
     Row,
     Run,
+    Share,
     Timing,
     Worse,
 )
@@ -30,16 +32,22 @@ LEAST_SPREAD = 0.05
 """Seconds between columns below which a time to convergence says nothing: looks are that far apart."""
 
 
-def compare(runs: Sequence[Run], *, texts: Mapping[str, str], title: str) -> Comparison:
-    """The comparison of runs, a column each. `texts` are the promises' one-line texts by id."""
+def compare(
+    runs: Sequence[Run], *, texts: Mapping[str, str], title: str, areas: Mapping[str, str] | None = None
+) -> Comparison:
+    """The comparison of runs, a column each.
+
+    `texts` are the promises' one-line texts by id, `areas` the names of what ids begin with.
+    """
     told = about(runs)
     columns = tuple(Column(key, run, facts) for key, run, facts in zip(_letters(len(runs)), runs, told, strict=True))
     deciding = [_deciding(run.record) for run in runs]
     ids = sorted({id_ for each in deciding for id_ in each}, key=_natural)
     rows = [_row(id_, texts, columns, [each.get(id_, ()) for each in deciding]) for id_ in ids]
     order = list(Kind)
+    found = tuple(_areas(rows, areas or {}))
     rows.sort(key=lambda row: (order.index(row.kind), -row.worst))
-    return Comparison(title, columns, tuple(rows), tuple(_timings(columns)))
+    return Comparison(title, columns, tuple(rows), tuple(_timings(columns)), found)
 
 
 def worse(comparison: Comparison) -> Iterator[Worse]:
@@ -113,6 +121,26 @@ def _same_tests(columns: Sequence[Column], cells: Sequence[Cell]) -> bool:
         len({verdicts.get(name, NOT_ASKED) for whole, verdicts in asked if whole or name in verdicts}) == 1
         for name in names
     )
+
+
+OTHERS = "other tests"
+
+
+def _areas(rows: Sequence[Row], names: Mapping[str, str]) -> Iterator[Area]:
+    """How much holds, by what ids begin with, in the order of the ids."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        prefix = row.id.partition("-")[0] if re.fullmatch(r"[A-Z]+-\S+", row.id) else OTHERS
+        found.setdefault(prefix, []).append(row)
+    for prefix, group in found.items():
+        columns = zip(*(row.cells for row in group), strict=True)
+        yield Area(names.get(prefix, prefix), tuple(_share(cells) for cells in columns))
+
+
+def _share(cells: Sequence[Cell]) -> Share:
+    asked = [cell.verdict for cell in cells if cell.asked and cell.verdict != "SKIP"]
+    worst = max(asked, key=ORDER.index, default=NOT_ASKED)
+    return Share(asked.count("PASS"), len(asked), worst)
 
 
 def _timings(columns: Sequence[Column]) -> list[Timing]:

@@ -11,6 +11,7 @@ from harness.report.comparison.sections import Group
 from harness.report.comparison.values import Cell, Column, Comparison, Kind, Row, Timing
 
 WIDTH = 118
+WIDEST_AREA, WIDEST_SHARE = 26, 12
 INDENT = " " * 4
 
 
@@ -19,6 +20,12 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield f"{one_line(comparison.title)}: {comparison.verdict}"
     for column in comparison.columns:
         yield from _column(column)
+    yield ""
+    yield sections.AREAS.upper()
+    for area in comparison.areas:
+        shares = zip(comparison.columns, area.shares, strict=True)
+        said = "".join(f"  {column.key} {share!s:<{WIDEST_SHARE}}" for column, share in shares)
+        yield f"  {one_line(area.name):<{WIDEST_AREA}}{said}".rstrip()
     for kind in sections.shown(comparison):
         yield ""
         yield sections.heading(comparison, kind).upper()

@@ -29,6 +29,8 @@ STYLES = {
 def tables(comparison: Comparison) -> Iterator[RenderableType]:
     """The whole comparison, to be printed one after the other."""
     yield _header(comparison)
+    yield Text(f"\n{sections.AREAS}", style="bold")
+    yield _areas(comparison)
     for kind in sections.shown(comparison):
         yield Text(f"\n{sections.heading(comparison, kind)}", style="bold")
         rows = comparison.of(kind)
@@ -56,6 +58,16 @@ def _header(comparison: Comparison) -> Table:
         table.add_row("result", *states)
     if any(column.run.place for column in comparison.columns):
         table.add_row("report", *(Text(one_line(column.run.place)) for column in comparison.columns))
+    return table
+
+
+def _areas(comparison: Comparison) -> Table:
+    table = Table()
+    table.add_column("")
+    for column in comparison.columns:
+        table.add_column(column.key, justify="right")
+    for area in comparison.areas:
+        table.add_row(Text(one_line(area.name)), *(Text(str(each), style=STYLES[each.worst]) for each in area.shares))
     return table
 
 

@@ -11,6 +11,8 @@ from harness.report.comparison.values import Column, Comparison, Kind, Row, Timi
 SLOWEST = 15
 """Differences of time that are shown; what is slower somewhere stands first."""
 
+AREAS = "By area: how many hold of those that were asked and apply"
+
 HEADINGS = {
     Kind.DIFFERS: "What differs",
     Kind.BAD: "Broken or unknown everywhere",

@@ -120,6 +120,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Share:
+    """How much of an area holds in one column."""
+
+    holds: int
+    asked: int
+    worst: str
+
+    def __str__(self) -> str:
+        return f"{self.holds} of {self.asked}" if self.asked else "-"
+
+
+@dataclass(frozen=True)
+class Area:
+    """The promises whose ids begin alike, by column. What does not apply somewhere is not asked there."""
+
+    name: str
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
 class Timing:
     """How long one wait of one test took, by column; None where it was not waited for."""
 
@@ -155,6 +175,7 @@ class Comparison:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     timings: tuple[Timing, ...] = ()
+    areas: tuple[Area, ...] = ()
 
     def of(self, kind: Kind) -> tuple[Row, ...]:
         """The rows of one kind."""

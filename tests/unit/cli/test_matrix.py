@@ -210,3 +210,16 @@ def test_a_run_that_cannot_be_started_is_a_column(
     monkeypatch.setattr(Runner, "run", broken)
     assert code_of(["matrix", "--cluster", "embedded", "--report", str(tmp_path / "m")]) == 4
     assert "did not come up: [Errno 28] No space left on device" in capsys.readouterr().out
+
+
+def test_a_run_that_nobody_can_show_is_ended(play: Callable[..., None], tmp_path: Path) -> None:
+    """A closed pager must not leave a run behind that nobody knows of."""
+    play(**{"--report": {"code": 2, "wait": True}})
+
+    def closed(text: str) -> None:
+        raise BrokenPipeError
+
+    runner = Runner((), show=closed)
+    with pytest.raises(BrokenPipeError):
+        runner.run((), tmp_path / "run")
+    assert not runner._running

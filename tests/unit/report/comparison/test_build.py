@@ -156,3 +156,17 @@ def test_more_columns_than_letters_have_keys() -> None:
 def test_the_example_has_a_row_of_every_kind() -> None:
     """What the renderers are tested with leaves no kind out."""
     assert {row.kind for row in everything().rows} == set(Kind)
+
+
+def test_areas_count_what_holds_of_what_applies() -> None:
+    """A skip is not counted against an area; a column without a result has no share; tests without ids are others."""
+    nameless = type(decided("x", "PASS"))("t.py::mine", (), "Mine.", "PASS")
+    first = record(decided("DNS-1", "PASS"), decided("DNS-2", "FAIL"), decided("DNS-3", "SKIP"), nameless)
+    runs = [Run("a", record=first), Run("b", record=record(decided("SVC-1", "SKIP"))), Run("c", problem="no")]
+    found = build.compare(runs, texts={}, title="t", areas={"DNS": "Names"}).areas
+    assert {area.name: [str(share) for share in area.shares] for area in found} == {
+        "Names": ["1 of 2", "-", "-"],
+        "SVC": ["-", "-", "-"],
+        "other tests": ["1 of 1", "-", "-"],
+    }
+    assert next(area for area in found if area.name == "Names").shares[0].worst == "FAIL"
