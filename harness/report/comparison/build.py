@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness.report.comparison.facts import about
 from harness.report.comparison.values import (
@@ -84,20 +85,24 @@ def _natural(id_: str) -> list[tuple[int, str]]:
 def _row(
     id_: str, texts: Mapping[str, str], columns: Sequence[Column], deciding: Sequence[tuple[TestRecord, ...]]
 ) -> Row:
-    names = dict.fromkeys(test.name for tests in deciding for test in tests)
-    cells = tuple(_cell(column, tests, list(names)) for column, tests in zip(columns, deciding, strict=True))
+    cells = tuple(_cell(column, tests) for column, tests in zip(columns, deciding, strict=True))
+    kind = _kind(columns, cells)
+    if kind is Kind.PARTLY:
+        cells = tuple(_with_missing(cell, deciding) for cell in cells)
     promises = [test.promise or test.name for cell in cells for test in cell.tests]
-    return Row(id_, texts.get(id_) or promises[0], cells, _kind(columns, cells))
+    return Row(id_, texts.get(id_) or promises[0], cells, kind)
 
 
-def _cell(column: Column, tests: tuple[TestRecord, ...], names: Sequence[str]) -> Cell:
+def _cell(column: Column, tests: tuple[TestRecord, ...]) -> Cell:
     if not column.ran:
         return Cell(NO_RUN)
-    if not tests:
-        return Cell(NOT_ASKED)
-    asked = {test.name for test in tests}
-    verdict = max((test.verdict for test in tests), key=ORDER.index)
-    return Cell(verdict, tests, tuple(name for name in names if name not in asked))
+    return Cell(max((test.verdict for test in tests), key=ORDER.index, default=NOT_ASKED), tests)
+
+
+def _with_missing(cell: Cell, deciding: Sequence[tuple[TestRecord, ...]]) -> Cell:
+    """The cell with the tests that others asked: where the verdict is the same, they are the difference."""
+    names = dict.fromkeys(test.name for tests in deciding for test in tests)
+    return replace(cell, missing=tuple(name for name in names if name not in cell.verdicts())) if cell.asked else cell
 
 
 def _kind(columns: Sequence[Column], cells: Sequence[Cell]) -> Kind:
