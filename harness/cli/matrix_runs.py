@@ -9,7 +9,6 @@ import itertools
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cli.combinations import Combination
-from harness.effects.run import interrupt, start_interruptible
+from harness.effects.run import Interruptible
 from harness.report.comparison.printable import printable
 from harness.report.comparison.values import Run
 from harness.report.reading import FILE, BadRecordError, read
@@ -48,7 +47,7 @@ class Runner:
         self._arguments = tuple(arguments)
         self._show = show
         self._lock = threading.RLock()  # `stop` is called by signal handlers, which interrupt each other
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Interruptible] = set()
         self.stopped = False
         """Whether somebody asked for the end."""
 
@@ -64,14 +63,13 @@ class Runner:
         with (directory / OUTPUT).open("wb") as output, self._lock:
             if self.stopped:
                 return Ended(None)
-            process = start_interruptible(command, env=environment, output=output)
+            process = Interruptible(command, env=environment, output=output)
             self._running.add(process)
         try:
             return Ended(self._watch(process, directory / OUTPUT), _read(directory / OUTPUT))
         finally:
-            if process.poll() is None:  # nobody listens any more, such as a pager that was closed
-                interrupt(process)
-                process.wait()
+            process.interrupt()  # only where nobody listens any more, such as a pager that was closed
+            process.wait()
             with self._lock:
                 self._running.discard(process)
 
@@ -80,18 +78,14 @@ class Runner:
         with self._lock:
             self.stopped = True
             for process in self._running:
-                interrupt(process)
+                process.interrupt()
 
-    def _watch(self, process: subprocess.Popen[bytes], output: Path) -> int:
+    def _watch(self, process: Interruptible, output: Path) -> int:
         with output.open(encoding="utf-8", errors="replace", newline="") as lines:
-            while True:
-                try:
-                    process.wait(LOOK)
-                except subprocess.TimeoutExpired:
-                    self._tell(lines.read())
-                    continue
+            while (code := process.wait(LOOK)) is None:
                 self._tell(lines.read())
-                return process.returncode
+            self._tell(lines.read())
+            return code
 
     def _tell(self, text: str) -> None:
         if self._show is not None and text:

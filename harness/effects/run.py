@@ -195,18 +195,27 @@ def start(
         raise RunError(argv, "not found") from error
 
 
-def start_interruptible(argv: Sequence[str], *, env: Mapping[str, str], output: IO[Any]) -> subprocess.Popen[bytes]:
-    """Start a command that cleans up when it is interrupted, as Ctrl-C does; the caller owns it.
+class Interruptible:
+    """A running command that cleans up when it is interrupted, as Ctrl-C does; whoever started it owns it.
 
     It is in a session of its own, so that a terminal's Ctrl-C reaches it only through `interrupt`, once; and when the
     thread that started it ends, by whatever means, it is interrupted by the kernel. Its output goes to a file and not
-    to a pipe: it can still write when nobody is left to read. Raises RunError when it cannot be started.
+    to a pipe: it can still write when nobody is left to read.
     """
-    return start([*_tied("INT"), *argv], env=env, stdout=output, stderr=output, own_session=True)
 
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], output: IO[Any]) -> None:
+        """Start it. Raises RunError when that cannot be."""
+        self._process = start([*_tied("INT"), *argv], env=env, stdout=output, stderr=output, own_session=True)
 
-def interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Do to a command and its children what Ctrl-C does in a terminal; nothing when it has ended."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Its exit code, negative for a signal; None when it still runs after that time."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def interrupt(self) -> None:
+        """Do to it and its children what Ctrl-C does in a terminal; nothing when it has ended."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGINT)

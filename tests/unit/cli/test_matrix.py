@@ -55,12 +55,12 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]
     """Give each run its part, by a word of its options."""
     player = tmp_path / "player.py"
     player.write_text(PLAYER)
-    real = matrix_runs.start_interruptible
+    real = matrix_runs.Interruptible
 
     def start(command: list[str], **rest: object) -> object:
         return real([sys.executable, str(player), *command[3:]], **rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(matrix_runs, "start_interruptible", start)
+    monkeypatch.setattr(matrix_runs, "Interruptible", start)
     monkeypatch.chdir(tmp_path)
 
     def parts(**each: object) -> None:

@@ -15,13 +15,12 @@ import pytest
 from harness.effects.clock import RealClock
 from harness.effects.run import (
     Completed,
+    Interruptible,
     RunError,
-    interrupt,
     run,
     run_async,
     run_told,
     start,
-    start_interruptible,
 )
 
 Runner = Callable[..., Completed]
@@ -142,14 +141,14 @@ def test_an_interruptible_command_cleans_up_when_it_is_interrupted(tmp_path: Pat
     )
     file = tmp_path / "output"
     with file.open("wb") as output:
-        process = start_interruptible([sys.executable, "-c", code], env=dict(os.environ), output=output)
+        process = Interruptible([sys.executable, "-c", code], env=dict(os.environ), output=output)
     clock = RealClock()
     while "here" not in file.read_text():
         clock.sleep(0.01)
-    interrupt(process)
+    process.interrupt()
     assert process.wait(10) == 2
     assert file.read_text() == "here\ncleaned\n"
-    interrupt(process)
+    process.interrupt()
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="the kernel is told by setpriv, which is not here")
@@ -160,9 +159,9 @@ def test_an_interruptible_command_is_interrupted_when_its_starter_dies(tmp_path:
         "import signal\nprint('here', flush=True)\ntry:\n signal.pause()\nexcept KeyboardInterrupt:\n print('cleaned')"
     )
     code = (
-        "import os, signal, sys\nfrom harness.effects.run import start_interruptible\n"
+        "import os, signal, sys\nfrom harness.effects.run import Interruptible\n"
         f"output = open({str(file)!r}, 'wb')\n"
-        f"start_interruptible([sys.executable, '-c', {inner!r}], env=dict(os.environ), output=output)\nsignal.pause()"
+        f"Interruptible([sys.executable, '-c', {inner!r}], env=dict(os.environ), output=output)\nsignal.pause()"
     )
     starter = start([sys.executable, "-c", code], stdout=None, stderr=None)
     clock = RealClock()
