@@ -14,11 +14,14 @@ from pathlib import Path
 
 import click
 
-from harness.clusters import cni
+from harness.clusters.addon import Addon
+from harness.clusters.cni import Cni
 from harness.clusters.embedded import FAMILIES
+from harness.clusters.ingress import Ingress
 from harness.clusters.kind import Request
 from harness.clusters.kind.request import FAMILIES as KIND_FAMILIES
 from harness.clusters.kind.request import KUBE_PROXY
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import ClusterError
 
 
@@ -39,8 +42,16 @@ DIMENSIONS = (
     Dimension("--kube-proxy", ("kind",), "kube_proxy", KUBE_PROXY),
     Dimension("--families", ("kind", "embedded"), "families", KIND_FAMILIES),
     Dimension("--nodes", ("kind",), "nodes"),
+    Dimension("--lb", ("kind",), "loadbalancer"),
+    Dimension("--ingress", ("kind",), "ingress"),
 )
 """The outermost first: the last one changes from run to run."""
+
+ADDONS: Mapping[str, type[Addon]] = {"--cni": Cni, "--lb": LoadBalancer, "--ingress": Ingress}
+"""Dimensions whose values are data files."""
+
+UNASKED = {"--cni": "kindnet", "--lb": "none", "--ingress": "none"}
+"""What a run takes by itself."""
 
 SHAPING = ("--cluster", "--kubeconfig", "--offline", *(each.option for each in DIMENSIONS))
 JUNIT = "each run has a junit.xml in its report"
@@ -149,7 +160,7 @@ def _product(values: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
 
 def _word(option: str, value: str) -> str:
     """A value in a name: of a file its own name, of a number what it counts."""
-    if option == "--cni" and "/" in value:
+    if option in ADDONS and "/" in value:
         return Path(value).stem
     if option == "--nodes":
         return f"{value} node{'' if value == '1' else 's'}"
@@ -182,22 +193,26 @@ def _facts(asked: Asked, chosen: Mapping[str, str]) -> dict[str, str]:
     if asked.cluster == "embedded":
         told.setdefault("families", "dual")
     if asked.cluster == "kind":
-        plugin = cni.load(chosen.get("--cni", "kindnet"))
-        told["cni"] = plugin.title
+        plugin = Cni.load(chosen.get("--cni", UNASKED["--cni"]))
         told.setdefault("kube_proxy", plugin.kube_proxy[0])
         told.setdefault("families", "dual" if "dual" in plugin.families else plugin.families[0])
         told.setdefault("nodes", "3")
+        for each in DIMENSIONS:
+            if each.option in ADDONS:
+                told[each.fact] = ADDONS[each.option].load(chosen.get(each.option, UNASKED[each.option])).title
     return {"kind": asked.cluster, **told}
 
 
 def kind_request(chosen: Mapping[str, str]) -> Request:
     """The kind cluster of a combination. Raises ClusterError when its options contradict each other."""
     return Request(
-        cni=cni.load(chosen.get("--cni", "kindnet")),
+        cni=Cni.load(chosen.get("--cni", UNASKED["--cni"])),
         k8s=chosen.get("--k8s"),
         nodes=int(chosen.get("--nodes", "3")),
         families=chosen.get("--families"),
         kube_proxy=chosen.get("--kube-proxy"),
+        lb=LoadBalancer.load(chosen.get("--lb", UNASKED["--lb"])),
+        ingress=Ingress.load(chosen.get("--ingress", UNASKED["--ingress"])),
     )
 
 
@@ -207,10 +222,11 @@ def why_not_embedded(chosen: Mapping[str, str]) -> str | None:
     return None if families in FAMILIES else f"--families {families}: an embedded cluster is {' or '.join(FAMILIES)}"
 
 
-def must_know_plugins(asked: Asked) -> None:
-    """Raises click.UsageError for a plugin there is no data of: a typing error, not a combination."""
-    for each in asked.values.get("--cni", ()):
-        try:
-            cni.load(each)
-        except ClusterError as error:
-            raise click.UsageError(str(error)) from None
+def must_know_addons(asked: Asked) -> None:
+    """Raises click.UsageError for an add-on there is no data of: a typing error, not a combination."""
+    for option, kind in ADDONS.items():
+        for each in asked.values.get(option, ()):
+            try:
+                kind.load(each)
+            except ClusterError as error:
+                raise click.UsageError(str(error)) from None

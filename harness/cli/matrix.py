@@ -35,6 +35,8 @@ HELP = {
     "--kube-proxy": "Modes of kube-proxy.",
     "--families": "IP families of the clusters.",
     "--nodes": "Numbers of nodes.",
+    "--lb": "Implementations of LoadBalancer Services, by name or file.",
+    "--ingress": "Ingress controllers, by name or file.",
 }
 
 
@@ -69,7 +71,7 @@ def matrix(cluster: str | None, jobs: int, report: Path | None, arguments: tuple
 
 def _planned(asked: Asked) -> list[Combination]:
     """The combinations. Raises ClusterError when none of them can be run."""
-    combinations.must_know_plugins(asked)
+    combinations.must_know_addons(asked)
     planned = combinations.combinations(asked, _rules(asked))
     if all(each.refused for each in planned):
         raise ClusterError("nothing to run: " + "; ".join(dict.fromkeys(each.refused for each in planned)))

@@ -13,13 +13,16 @@ from typing import Any
 
 import click
 
-from harness.clusters import cni, embedded
+from harness.clusters import embedded
+from harness.clusters.cni import Cni
+from harness.clusters.ingress import Ingress
 from harness.clusters.kind import KindCluster, Request, Setting, Tools, kept
+from harness.clusters.kind.images import AGENT_IMAGE
 from harness.clusters.kind.request import FAMILIES as KIND_FAMILIES
 from harness.clusters.kind.request import KEPT, KUBE_PROXY
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import Access, ClusterError
 from harness.effects.files import write_atomic
-from harness.plugin.options import IMAGE
 from harness.world.ownership import new_run_id
 
 CLUSTER = click.option("--cluster", type=click.Choice(("embedded", "kind")), default="embedded", show_default=True)
@@ -36,7 +39,9 @@ NAME = click.option("--name", help=f"Which cluster (embedded: {embedded.Settings
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the kubeconfig there; by default nothing lies on a disk.",
 )
-@click.option("--cni", "cni", metavar="NAME|FILE", help="kind: network plugin (kindnet).")
+@click.option("--cni", metavar="NAME|FILE", help="kind: network plugin (kindnet).")
+@click.option("--lb", metavar="NAME|FILE", help="kind: LoadBalancer Services by (none).")
+@click.option("--ingress", metavar="NAME|FILE", help="kind: Ingress by (none).")
 @click.option("--k8s", metavar="VERSION|IMAGE", help="kind: Kubernetes version, or a node image.")
 @click.option("--nodes", type=int, metavar="N", help="kind: number of nodes (3).")
 @click.option("--kube-proxy", type=click.Choice(KUBE_PROXY), help="kind: mode of kube-proxy.")
@@ -70,8 +75,14 @@ def _up_embedded(name: str, families: str, file: Path | None) -> None:
 
 def _up_kind(name: str, given: dict[str, Any], file: Path | None) -> None:
     """Make the cluster, or find that it is there already. What was made is removed when the command fails."""
-    asked = {key: value for key, value in given.items() if value is not None and key not in {"cni", "offline"}}
-    request = Request(cni=cni.load(given["cni"] or "kindnet"), keep=name, **asked)
+    asked = {key: given[key] for key in ("families", "k8s", "nodes", "kube_proxy") if given[key] is not None}
+    request = Request(
+        cni=Cni.load(given["cni"] or "kindnet"),
+        lb=LoadBalancer.load(given["lb"] or "none"),
+        ingress=Ingress.load(given["ingress"] or "none"),
+        keep=name,
+        **asked,
+    )
     stood = name in kept.names(Tools())
     access = _kind_cluster(request, offline=given["offline"]).create()
     if file is not None:
@@ -89,7 +100,7 @@ def _kind_cluster(request: Request, *, offline: str | None) -> KindCluster:
     run = new_run_id()
     setting = Setting(
         run=run,
-        images=(IMAGE,),
+        images=(AGENT_IMAGE,),
         logs=Path("reports", f"up-{run}"),
         offline=offline is not None,
         folder=Path(offline) if offline else None,

@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import yaml
-
 from harness.clusters.cni import Cni
 from harness.clusters.kind import versions
 from harness.clusters.kind.engine import Kind, Tools, engine
+from harness.clusters.kind.images import pins
 from harness.clusters.kind.request import Request
 from harness.clusters.kind.versions import Pins, Version
 from harness.clusters.provider import ClusterError
-from harness.effects.deployed import deployed
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,7 @@ def look(tools: Tools, *, offline: bool) -> Machine:
     """What is here. Raises ClusterError when there is no engine or no kind."""
     docker = engine(tools)
     docker.info()
-    pins = Pins.read(yaml.safe_load(deployed("kind", "node-images.yaml").read_text()))
-    return Machine(Kind(tools).version(), tuple(docker.images()), pins, offline)
+    return Machine(Kind(tools).version(), tuple(docker.images()), pins(), offline)
 
 
 def why_not(request: Request, machine: Machine) -> str | None:

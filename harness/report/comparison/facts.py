@@ -17,15 +17,26 @@ NAMES = {
     "kube_proxy": "kube-proxy",
     "families": "families",
     "nodes": "nodes",
-    "lb": "load balancer",
-    "ingress": "ingress",
+    "loadbalancer": "LoadBalancer",
+    "ingress": "Ingress",
     "node_image": "node image",
     "kind_version": "kind",
     "server": "server",
 }
 """Facts that are shown, in this order, and what they are called."""
 
-TELLING = ("context", "kubernetes", "cni", "kube_proxy", "families", "nodes", "lb", "ingress", "node_image", "kind")
+TELLING = (
+    "context",
+    "kubernetes",
+    "cni",
+    "kube_proxy",
+    "families",
+    "nodes",
+    "loadbalancer",
+    "ingress",
+    "node_image",
+    "kind",
+)
 """Facts that a short name is made of when they differ."""
 
 UNKNOWN = "?"

@@ -68,6 +68,8 @@ def test_facts_tell_what_a_run_would_have_been() -> None:
         "kube_proxy": "iptables",
         "families": "dual",
         "nodes": "3",
+        "loadbalancer": "none",
+        "ingress": "none",
     }
     assert made("embedded")[0].facts == {"kind": "embedded", "families": "dual"}
 
@@ -142,10 +144,12 @@ def test_every_dimension_is_an_option_that_is_not_passed_on() -> None:
 
 
 def test_a_plugin_nobody_knows_is_a_typing_error() -> None:
-    """It refuses the matrix, with the names there are."""
+    """It refuses the matrix, with the names there are; so does any other add-on."""
+    with pytest.raises(click.UsageError, match="--lb metalb: there are cloud-provider-kind"):
+        combinations.must_know_addons(asked(None, {"--lb": "metallb,metalb"}))
     with pytest.raises(click.UsageError, match="--cni calica: there are antrea"):
-        combinations.must_know_plugins(asked(None, {"--cni": "kindnet,calica"}))
-    combinations.must_know_plugins(Asked("embedded", {}))
+        combinations.must_know_addons(asked(None, {"--cni": "kindnet,calica"}))
+    combinations.must_know_addons(Asked("embedded", {}))
 
 
 def test_a_combination_that_cannot_be_says_why() -> None:
@@ -163,6 +167,15 @@ def test_a_combination_that_cannot_be_says_why() -> None:
     assert found["kindnet iptables"] == ""
     assert "kindnet does not replace kube-proxy" in found["kindnet none"]
     assert len(found) == 4
+
+
+def test_addons_are_dimensions_too() -> None:
+    """With and without a LoadBalancer implementation: two runs, whose facts tell which."""
+    with_, without = made(lb="metallb,none")
+    assert (with_.name, without.options) == ("metallb", ("--cluster", "kind", "--lb", "none"))
+    assert with_.facts["loadbalancer"].startswith("metallb v")
+    assert kind_request({"--lb": "metallb"}).lb.name == "metallb"
+    assert kind_request({"--ingress": "contour"}).ingress.name == "contour"
 
 
 def test_an_embedded_cluster_has_its_families() -> None:

@@ -72,6 +72,8 @@ def test_a_file_that_cannot_be_written_takes_down_what_was_made(
         (["up", "--kube-proxy", "nftables"], "--kube-proxy shapes a kind cluster"),
         (["up", "--families", "ipv6"], "an embedded cluster is ipv4 or dual"),
         (["up", "--cluster", "kind", "--cni", "calica"], "--cni calica: there are"),
+        (["up", "--cluster", "kind", "--lb", "metalb"], "--lb metalb: there are"),
+        (["up", "--ingress", "contour"], "--ingress shapes a kind cluster"),
         (["up", "--cluster", "kind", "--nodes", "0"], "--nodes 0: a cluster has 1 to"),
         (["up", "--cluster", "kind", "--name", "Ünfit"], "--keep Ünfit: a name has"),
         (["down", "--cluster", "kind"], "no kind cluster named 'harness' is kept here; there are: none"),
