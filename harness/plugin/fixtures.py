@@ -15,6 +15,7 @@ from harness.plugin import outcomes
 from harness.plugin.session import PASSED, SETTLED, WORKER, WorkerSession
 from harness.probe import archive
 from harness.probe.pool import Pool
+from harness.suite import detection
 from harness.suite.arena import Arena, WorkerArena
 from harness.suite.check import Check, LastChange
 from harness.suite.facts import ClusterFacts
@@ -41,7 +42,8 @@ def kube(pytestconfig: pytest.Config) -> Iterator[Kube]:
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config, kube: Kube) -> ClusterFacts:
     """What the cluster has: nodes, families, its DNS."""
-    return ClusterFacts(kube, kind=pytestconfig.stash[WORKER].access.kind)
+    session = pytestconfig.stash[WORKER]
+    return ClusterFacts(kube, kind=session.access.kind, known=session.known, declared=session.declared)
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,9 @@ def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts)
         with session.turns.shared():  # not while somebody breaks what it stands on
             base.create(cluster.node_names)
         cluster.find_zone(base.search_list())
+        cluster.probes["network-policy"] = lambda: detection.policies_enforced(base)
+        cluster.probes["dns-version"] = lambda: detection.dns_version(base, lambda: cluster.dns_server)
+        cluster.fact("dns-version")  # no test needs it: it explains results, and is told in the report
         yield base
     finally:
         base.remove()

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.clusters import declared
 from harness.clusters.provider import Access, ClusterError
 from harness.effects.clock import RealClock, rfc3339
 from harness.effects.files import write_atomic
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
+from harness.model.capability import Fact
 from harness.plugin import options, outcomes
 from harness.plugin.owner import ClusterOwner, access_from
+from harness.plugin.shared import FILES, SharedFacts
 from harness.plugin.turns import Turns
-from harness.report import junit, summary
+from harness.report import capabilities, junit, summary
 from harness.report.jsonlines import ProbeLog
 from harness.report.record import RunRecord, TestRecord, exit_code
+from harness.world.capabilities import Detector, Reads
 from harness.world.ownership import Owner, new_run_id
 from harness.world.rights import NotAllowedError, must_be_allowed
 from harness.world.tenancy import Tenancy
@@ -56,6 +61,16 @@ class WorkerSession:
         return Turns(self.directory)
 
     @functools.cached_property
+    def known(self) -> SharedFacts:
+        """What the workers found out about the cluster."""
+        return SharedFacts(self.directory)
+
+    @property
+    def declared(self) -> Mapping[str, str] | None:
+        """What the network plugin of the cluster is said to do; None where it has to be looked which one it is."""
+        return _declared(self.access, self.options)
+
+    @functools.cached_property
     def probes(self) -> ProbeLog:
         """The run's probe log."""
         return ProbeLog(self.directory)
@@ -78,6 +93,10 @@ class RunSession:
         """What tests are about whose setup went well, by node id."""
         self.tenancy: Tenancy | None = None
         self.facts: dict[str, Any] = {}
+        self.found: dict[str, Fact] = {}
+        """What the cluster can do."""
+        self._told = False
+        """Whether the run's first lines could say so."""
         self.left: list[str] = []
         provider = self.options.provider(self.run, logs=self.directory / "cluster", tell=self._tell)
         self.owner = ClusterOwner(provider, prepare=self._move_in)
@@ -93,6 +112,7 @@ class RunSession:
             if access.kind != "embedded":
                 must_be_allowed(kube)
             self.tenancy = Tenancy.begin(kube, self.run, clock=self.clock, waits=self.options.waits)
+            self.found = Detector(Reads(kube, kind=access.kind)).all()
         except (KubeError, NotAllowedError) as error:
             raise ClusterError(str(error)) from error
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
@@ -105,6 +125,25 @@ class RunSession:
             return self.options.headline
         about = f"Kubernetes {self.facts['kubernetes']}, {made.notes['node_image']}, ready in {made.notes['boot_s']} s"
         return f"{self.options.headline}; {about}"
+
+    def header(self) -> list[str]:
+        """The run's first lines: what it is about, and, when the cluster is there by then, what that can do."""
+        self._told = bool(self.found)
+        return [self.headline, *self._capabilities(), *self._notes()]
+
+    def _capabilities(self) -> list[str]:
+        return [f"found: {line}" for line in capabilities.lines(self.found)]
+
+    def _notes(self) -> list[str]:
+        """What was found other than it is declared."""
+        made, kind = self.owner.made, self.options.kind
+        if made is None or kind is None:
+            return []
+        notes = made.notes
+        several = declared.contradictions(
+            kind.cni, families=notes["families"], kube_proxy=notes["kube_proxy"], found=self.found
+        )
+        return [f"note: {line}" for line in several]
 
     def _tell(self, line: str) -> None:
         """A line of progress while a cluster is made."""
@@ -135,6 +174,7 @@ class RunSession:
 
     def end(self) -> None:
         """Leave the cluster as it was found, write the report, remove the cluster."""
+        self.found |= SharedFacts(self.directory).all()
         if self.owner.made is not None and self.tests:
             self._diagnose()
         if self.tenancy is not None:
@@ -161,7 +201,10 @@ class RunSession:
     def record(self) -> RunRecord:
         """The run so far."""
         seconds = self.clock.now() - self.began
-        return RunRecord(self.run, self.started, seconds, self.facts, tuple(self.tests), tuple(self.left))
+        can = {name: fact.as_dict() for name, fact in self.found.items()}
+        about = {**self.facts, **({"capabilities": can} if can else {})}
+        notes = (*self._notes(), *self.left)
+        return RunRecord(self.run, self.started, seconds, about, tuple(self.tests), notes)
 
     def exit_code(self, pytests: int) -> int:
         """Pytest's exit code, sharpened by our verdicts (design §8)."""
@@ -177,8 +220,9 @@ class RunSession:
     """Failed tests that are not ours: they keep pytest's own meaning."""
 
     def summary(self) -> list[str]:
-        """The terminal's last lines."""
-        return list(summary.lines(self.record(), self.directory))
+        """The terminal's last lines; what the cluster can do is among them when the first lines came too early."""
+        before = [] if self._told else self._capabilities()
+        return [*before, *summary.lines(self.record(), self.directory)]
 
     def _diagnose(self) -> None:
         if any(test.verdict in {outcomes.FAIL, outcomes.UNKNOWN} for test in self.tests):
@@ -188,8 +232,14 @@ class RunSession:
         record = self.record()
         write_atomic(self.directory / "junit.xml", junit.render(record))
         write_atomic(self.directory / "run.json", _json(record.as_dict()))
-        for lock in (".gate", ".turn"):
+        for lock in (".gate", ".turn", *FILES):
             (self.directory / lock).unlink(missing_ok=True)
+
+
+def _declared(access: Access, asked: options.RunOptions) -> Mapping[str, str] | None:
+    if access.kind == "embedded":
+        return declared.EMBEDDED
+    return asked.kind.cni.capabilities if asked.kind is not None else None
 
 
 def _both(earlier: TestRecord, later: TestRecord) -> TestRecord:

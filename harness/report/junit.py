@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from harness.report import capabilities
 from harness.report.record import RunRecord, TestRecord
 
 ELEMENTS = {"FAIL": "failure", "UNKNOWN": "error", "SKIP": "skipped"}
@@ -33,7 +34,9 @@ def render(run: RunRecord) -> bytes:
         timestamp=run.started,
     )
     properties = ET.SubElement(suite, "properties")
-    for name, value in {"run": run.run, **run.cluster}.items():
+    about = {"run": run.run, **run.cluster}
+    about.pop("capabilities", None)
+    for name, value in {**about, **dict(capabilities.properties(capabilities.facts_in(run.cluster)))}.items():
         ET.SubElement(properties, "property", name=name, value=_clean(str(value)))
     for test in run.tests:
         suite.append(_case(test))

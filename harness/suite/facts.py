@@ -1,53 +1,89 @@
-"""What a cluster has, found out once per worker: nodes, families, its DNS. The answers to a test's `needs`.
+"""What a cluster has, found out when a test asks: nodes, families, its DNS. The answers to a test's `needs`.
 
-A need that is not met ends as SKIP naming what is missing; the vocabulary is closed.
+A need that is not met ends as SKIP naming what is missing and why we think so; the vocabulary is closed
+(`harness.model.capability`). Unknown is not no: where running a test decides it, the test runs. A network plugin that
+is declared to do something is held to it: what it is found not to do is not skipped.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
+from harness.clusters.declared import of_plugin
 from harness.kube.client import Kube
 from harness.kube.errors import NotFound, WaitTimeout
 from harness.kube.patience import Patience
+from harness.model.capability import NEEDS, Fact, State, need
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family
+from harness.world.capabilities import Detector, Reads, takes_pods
+from harness.world.capabilities import addresses as families
+from harness.world.capabilities.reads import DNS_LABELS, SYSTEM
 
-DNS_LABELS = "k8s-app=kube-dns"
-FEATURES = {
-    "nodes2": "at least two schedulable Linux nodes",
-    "nodes3": "at least three schedulable Linux nodes",
-    "ipv4": "pods with IPv4 addresses",
-    "ipv6": "pods with IPv6 addresses",
-    "dual": "a dual-stack cluster",
-    "lb": "an implementation of LoadBalancer Services",
-    "faults": "a cluster that can be broken on request (the embedded one)",
-}
-"""Everything a test can need, and how a skip names it."""
+CHEAP = ("nodes2", "nodes3", "v4", "v6", "dual", "faults")
+"""What `features` tells: what takes no probe."""
 
-NO_LOADBALANCER = f"needs {FEATURES['lb']}: no address was assigned"
+NO_LOADBALANCER = "no address was assigned to the first Service that asked for one"
+
+
+class Known(Protocol):
+    """What was found out by probing, shared by everybody who works on one run."""
+
+    def once(self, name: str, find: Callable[[], Fact]) -> Fact:
+        """The fact of that name; found out by the first who asks, while the others wait."""
+        ...
+
+    def tell(self, name: str, fact: Fact) -> None:
+        """Something came out by the way."""
+        ...
+
+    def told(self, name: str) -> Fact | None:
+        """What somebody found out."""
+        ...
+
+
+class KnownHere:
+    """The same for one process."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, Fact] = {}
+
+    def once(self, name: str, find: Callable[[], Fact]) -> Fact:
+        """The fact of that name."""
+        if name not in self._facts:
+            self._facts[name] = find()
+        return self._facts[name]
+
+    def tell(self, name: str, fact: Fact) -> None:
+        """Keep it."""
+        self._facts[name] = fact
+
+    def told(self, name: str) -> Fact | None:
+        """What was found out."""
+        return self._facts.get(name)
 
 
 class ClusterFacts:
-    """Facts about the cluster under test, from its API only."""
+    """Facts about the cluster under test."""
 
-    def __init__(self, kube: Kube, *, kind: str) -> None:
+    def __init__(
+        self, kube: Kube, *, kind: str, known: Known | None = None, declared: Mapping[str, str] | None = None
+    ) -> None:
         self.kube = kube
         self.kind = kind
-        self._loadbalancer: bool | None = None
+        self.known = known or KnownHere()
+        self.probes: dict[str, Callable[[], Fact]] = {}
+        """How to find out what only packets tell, by the name of the fact."""
+        self._declared = declared
         self._patient = Patience()
-
-    @functools.cached_property
-    def _ready_nodes(self) -> tuple[dict[str, Any], ...]:
-        found = [node for node in self._patient(lambda: self.kube.list("nodes")).items if _is_ready_linux(node)]
-        return tuple(sorted(found, key=lambda node: str(node["metadata"]["name"])))
+        self._detector = Detector(Reads(kube, kind=kind, patience=self._patient))
 
     @functools.cached_property
     def nodes(self) -> tuple[dict[str, Any], ...]:
         """Ready Linux nodes that take ordinary pods, by name. Raises Unmeasured when there is none."""
-        found = tuple(node for node in self._ready_nodes if _takes_pods(node))
+        found = tuple(node for node in self._detector.reads.nodes if takes_pods(node))
         if not found:
             raise Unmeasured("the cluster has no Ready node that takes ordinary pods: kubectl get nodes")
         return found
@@ -55,7 +91,7 @@ class ClusterFacts:
     @property
     def every_node(self) -> list[str]:
         """Names of all Ready Linux nodes, also of those that take no ordinary pods."""
-        return [str(node["metadata"]["name"]) for node in self._ready_nodes]
+        return [str(node["metadata"]["name"]) for node in self._detector.reads.nodes]
 
     @property
     def node_names(self) -> list[str]:
@@ -72,22 +108,18 @@ class ClusterFacts:
 
     @functools.cached_property
     def families(self) -> tuple[Family, ...]:
-        """The families Services get, in the cluster's order, as its own `kubernetes` Service and nodes tell."""
-        cidrs = self.nodes[0]["spec"].get("podCIDRs") or []
-        if cidrs:
-            return tuple(dict.fromkeys(Family.of(cidr) for cidr in cidrs))
-        service = self._patient(lambda: self.kube.get("services", "kubernetes", namespace="default"))
-        return tuple(Family(each) for each in service["spec"].get("ipFamilies") or ["IPv4"])
+        """The families that Services and pods have, in the order Services get them."""
+        return families.of_cluster(self._detector.reads)
 
     @functools.cached_property
     def dns_service(self) -> dict[str, Any]:
         """The Service of the cluster DNS. Raises Unmeasured when none carries the usual label."""
         try:
-            found = self._patient(lambda: self.kube.list("services", namespace="kube-system", labels=DNS_LABELS)).items
+            found = self._patient(lambda: self.kube.list("services", namespace=SYSTEM, labels=DNS_LABELS)).items
         except NotFound:
             found = []
         if not found:
-            raise Unmeasured(f"no Service labelled {DNS_LABELS} in kube-system: where is the cluster DNS?")
+            raise Unmeasured(f"no Service labelled {DNS_LABELS} in {SYSTEM}: where is the cluster DNS?")
         return found[0]
 
     @property
@@ -100,7 +132,7 @@ class ClusterFacts:
         name = self.dns_service["metadata"]["name"]
         labels = f"kubernetes.io/service-name={name}"
         slices = self._patient(
-            lambda: self.kube.list("endpointslices.discovery.k8s.io", namespace="kube-system", labels=labels)
+            lambda: self.kube.list("endpointslices.discovery.k8s.io", namespace=SYSTEM, labels=labels)
         ).items
         return [
             (str(address), int(port["port"]))
@@ -121,16 +153,41 @@ class ClusterFacts:
                 self.zone = domain.removeprefix("svc.").rstrip(".")
         return self.zone
 
+    def fact(self, name: str) -> Fact:
+        """A fact by its name: as the API says; where that says nothing, as the run found out, or a probe tells now."""
+        found = self._detector.fact(name)
+        if found.state is not State.UNKNOWN:
+            return found
+        if name in self.probes:
+            return self.known.once(name, self.probes[name])
+        return self.known.told(name) or found
+
     @functools.cached_property
     def features(self) -> frozenset[str]:
-        """Which FEATURES are there; `lb` is left to `has_loadbalancer`, since finding out takes a Service."""
-        found = {"nodes2"} if len(self.nodes) >= 2 else set()
-        found |= {"nodes3"} if len(self.nodes) >= 3 else set()
-        found |= {"ipv4"} if Family.V4 in self.families else set()
-        found |= {"ipv6"} if Family.V6 in self.families else set()
-        found |= {"dual"} if len(self.families) == 2 else set()
-        found |= {"faults"} if self.kind == "embedded" else set()
-        return frozenset(found)
+        """Which of the CHEAP needs are met."""
+        return frozenset(name for name in CHEAP if self.fact(name).state is State.YES)
+
+    def must_have(self, needs: Iterable[str]) -> None:
+        """Raises NotApplicable naming everything that is missing, Unmeasured for what nobody can tell.
+
+        Raises ValueError for a need nobody knows.
+        """
+        wanted = list(dict.fromkeys(needs))
+        if unknown := sorted(name for name in wanted if need(name) is None):
+            raise ValueError(f"unknown needs {unknown}; known: {sorted(NEEDS)} and k8s>=X.Y")
+        found = {name: self.fact(name) for name in wanted}
+        missing = [name for name, fact in found.items() if fact.state is State.NO and not self._is_held_to(name)]
+        if missing:
+            raise NotApplicable("needs " + "; ".join(f"{_words(name)}: {found[name].why}" for name in sorted(missing)))
+        for name, fact in found.items():
+            if fact.state is State.UNKNOWN and not _running_decides(name):
+                raise Unmeasured(f"needs {_words(name)}, and nobody can tell whether it is there: {fact.why}")
+
+    def _is_held_to(self, name: str) -> bool:
+        """Whether the network plugin is declared to do it: then not doing it is a broken promise, and no skip."""
+        if self._declared is None:
+            self._declared = of_plugin({"cni": self.fact("cni")})
+        return self._declared.get(name) == "yes"
 
     def await_loadbalancer(self, service: str, *, namespace: str, patience: float, timeout: float) -> None:
         """Wait until this LoadBalancer Service has an address.
@@ -138,41 +195,33 @@ class ClusterFacts:
         Raises NotApplicable when the cluster gave none to the first Service within `patience` seconds (remembered),
         Unmeasured when it gives addresses, but not to this one within `timeout`.
         """
-        if self._loadbalancer is False:
-            raise NotApplicable(NO_LOADBALANCER)
+        before = self.fact("lb").state
+        if before is State.NO:
+            raise NotApplicable(f"needs {_words('lb')}: {self.fact('lb').why}")
         try:
             self.kube.wait(
                 "services",
                 service,
                 lambda found: bool(found and found.get("status", {}).get("loadBalancer", {}).get("ingress")),
-                timeout=timeout if self._loadbalancer else patience,
+                timeout=timeout if before is State.YES else patience,
                 namespace=namespace,
             )
-            self._loadbalancer = True
         except WaitTimeout as error:
-            if self._loadbalancer:
+            if self.fact("lb").state is State.YES:
                 raise Unmeasured(
                     f"no LoadBalancer address within {timeout:g} s, though earlier Services got one"
                 ) from error
-            self._loadbalancer = False
-            raise NotApplicable(NO_LOADBALANCER) from error
-
-    def must_have(self, needs: Iterable[str]) -> None:
-        """Raises NotApplicable naming everything that is missing. Raises ValueError for a need nobody knows."""
-        wanted = set(needs)
-        if unknown := wanted - set(FEATURES):
-            raise ValueError(f"unknown needs {sorted(unknown)}; known: {sorted(FEATURES)}")
-        missing = sorted(wanted - self.features - {"lb"})
-        if missing:
-            raise NotApplicable("needs " + "; ".join(FEATURES[each] for each in missing))
+            self.known.tell("lb", Fact.no(why=f"{NO_LOADBALANCER} ({patience:g} s)"))
+            raise NotApplicable(f"needs {_words('lb')}: {self.fact('lb').why}") from error
+        if before is not State.YES:
+            self.known.tell("lb", Fact.yes(why="a Service got an address"))
 
 
-def _is_ready_linux(node: dict[str, Any]) -> bool:
-    conditions = {each["type"]: each["status"] for each in node.get("status", {}).get("conditions") or []}
-    linux = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux"
-    return conditions.get("Ready") == "True" and linux
+def _words(name: str) -> str:
+    found = need(name)
+    return found.words if found else name
 
 
-def _takes_pods(node: dict[str, Any]) -> bool:
-    taints = [each for each in node["spec"].get("taints") or [] if each.get("effect") in {"NoSchedule", "NoExecute"}]
-    return not taints and not node["spec"].get("unschedulable")
+def _running_decides(name: str) -> bool:
+    found = need(name)
+    return found is not None and found.running_decides

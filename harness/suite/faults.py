@@ -19,8 +19,8 @@ from typing import Any
 from harness.effects.clock import Clock, RealClock
 from harness.kube.client import Kube
 from harness.kube.errors import NotFound, UnknownResource
+from harness.model.capability import NEEDS
 from harness.model.judgement import NotApplicable
-from harness.suite.facts import FEATURES
 from harness.world.ownership import MANAGED_BY, MANAGER
 
 RESOURCE = "faults.faults.harness.dev"
@@ -59,7 +59,7 @@ def planted(
     try:
         name = str(kube.create(fault)["metadata"]["name"])
     except (NotFound, UnknownResource) as error:
-        raise NotApplicable(f"needs {FEATURES['faults']}") from error
+        raise NotApplicable(f"needs {NEEDS['faults'].words}") from error
     try:
         (clock or RealClock()).sleep(notice)
         yield name

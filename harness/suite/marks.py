@@ -10,7 +10,7 @@ import pytest
 def requirement(*ids: str, needs: Iterable[str] = (), promise: str = "") -> pytest.MarkDecorator:
     """The test decides these requirements of the catalogue.
 
-    `needs` names features (`harness.suite.facts.FEATURES`) without which it is skipped with that reason; `promise` is
+    `needs` names capabilities (`harness.model.capability`) without which it is skipped with that reason; `promise` is
     the sentence for a case that is data, otherwise the test's docstring says it.
     """
     return pytest.mark.requirement(*ids, needs=tuple(needs), promise=promise)

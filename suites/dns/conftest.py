@@ -19,4 +19,4 @@ def zone(worker_arena: WorkerArena, cluster: ClusterFacts) -> Iterator[ZoneNames
     worker_arena.add_objects(
         objects(space, zone=cluster.zone, primary=cluster.families[0], dual="dual" in cluster.features), "n"
     )
-    yield ZoneNames(worker_arena, cluster, space, Family.V4 if "ipv4" in cluster.features else Family.V6)
+    yield ZoneNames(worker_arena, cluster, space, Family.V4 if "v4" in cluster.features else Family.V6)

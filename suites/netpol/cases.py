@@ -46,6 +46,11 @@ def requirement_id(id_: str) -> str:
     return id_.rstrip("abcdefgh")
 
 
+def has_policies(id_: str) -> bool:
+    """Whether the case is about policies at all: one is about their absence."""
+    return bool(policy_cases()[id_]["p"])
+
+
 def policies(id_: str, pods: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     """The case's policies: namespace letter and spec, its blocks rewritten for the addresses of these nine pods."""
     return [(namespace, _placed(spec, pods)) for namespace, spec in policy_cases()[id_]["p"]]

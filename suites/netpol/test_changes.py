@@ -22,6 +22,8 @@ from harness.suite import (
     requirement,
 )
 
+pytestmark = requirement(needs=("network-policy",))
+
 LANES = (Lane(80, "TCP"), Lane(81, "UDP"))
 POLICIES = "networkpolicies.networking.k8s.io"
 

@@ -10,7 +10,7 @@ from harness.suite import Arena, Check, ClusterFacts, Family, Lane, judge_polici
 LANES = (Lane(80, "TCP"), Lane(81, "UDP"))
 
 
-@requirement("POL-702", needs=("dual",))
+@requirement("POL-702", needs=("dual", "network-policy"))
 def test_selectors_hold_for_both(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A rule of selectors admits and denies alike over IPv4 and over IPv6."""
     control = {each: check.control(lambda each=each: open_table(arena, lanes=LANES, family=each)) for each in Family}  # type: ignore[misc]  # default argument
@@ -20,7 +20,7 @@ def test_selectors_hold_for_both(arena: Arena, check: Check, cluster: ClusterFac
         judge_policies(arena, check, lanes=LANES, family=each, control=control[each], what=f"policy in force, {each}")
 
 
-@requirement("POL-703", needs=("dual",))
+@requirement("POL-703", needs=("dual", "network-policy"))
 def test_isolation_covers_the_family_no_rule_mentions(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """Where only IPv4 blocks are admitted, IPv6 is denied."""
     control = check.control(lambda: open_table(arena, lanes=LANES, family=Family.V6))

@@ -14,7 +14,8 @@ LANES = (Lane(80, "TCP"), Lane(81, "TCP"), Lane(80, "UDP"), Lane(81, "UDP"))
 
 
 def _param(id_: str) -> object:
-    mark = requirement(cases.requirement_id(id_), promise=cases.statement(id_))
+    needs = ("network-policy",) if cases.has_policies(id_) else ()
+    mark = requirement(cases.requirement_id(id_), needs=needs, promise=cases.statement(id_))
     return pytest.param(id_, marks=mark, id=id_)
 
 

@@ -40,8 +40,8 @@ from harness.suite import (
 TCP, UDP = Lane(80, "TCP"), Lane(80, "UDP")
 MODEL = "Kubernetes network model"
 FAMILIES = [
-    pytest.param(Family.V4, id="ipv4", marks=requirement(needs=("ipv4",))),
-    pytest.param(Family.V6, id="ipv6", marks=requirement(needs=("ipv6",))),
+    pytest.param(Family.V4, id="ipv4", marks=requirement(needs=("v4",))),
+    pytest.param(Family.V6, id="ipv6", marks=requirement(needs=("v6",))),
 ]
 PRIVATE_PORT, CLOSED_PORT = 8099, 4999
 """Ports no agent serves by itself."""
@@ -126,8 +126,8 @@ def test_udp(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
 @pytest.mark.parametrize(
     "family",
     [
-        pytest.param(Family.V4, id="ipv4", marks=requirement(needs=("ipv4",))),
-        pytest.param(Family.V6, id="ipv6", marks=requirement("NET-055", needs=("ipv6",))),
+        pytest.param(Family.V4, id="ipv4", marks=requirement(needs=("v4",))),
+        pytest.param(Family.V6, id="ipv6", marks=requirement("NET-055", needs=("v6",))),
     ],
 )
 @requirement("NET-010", "NET-011", "NET-014", needs=("nodes2",))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.effects.clock import FakeClock
-from harness.kube.errors import AlreadyExists, KubeError, NotFound, Unreachable, WaitTimeout
+from harness.kube.errors import AlreadyExists, Invalid, KubeError, NotFound, Unreachable, WaitTimeout
 from harness.kube.patience import Patience
 from harness.kube.resources import BY_KIND
 from harness.model.outcome import Seen
@@ -48,6 +48,16 @@ class Items:
     resource_version: str = "1"
 
 
+@dataclass
+class Told:
+    """A reply of any path."""
+
+    body: Mapping[str, Any]
+
+    def json(self) -> Mapping[str, Any]:
+        return self.body
+
+
 class FakeKube:
     """An API server in a dictionary. Pods are Ready at once. `troubles` are raised, one for each request."""
 
@@ -57,6 +67,8 @@ class FakeKube:
         self.troubles: list[KubeError] = []
         self.lost: list[KubeError] = []
         """Raised instead of the answer to a creation that was made."""
+        self.groups: list[dict[str, Any]] = []
+        self.networking: list[dict[str, str]] = []
         self._numbers = itertools.count(1)
 
     def put(self, obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +105,9 @@ class FakeKube:
         self._asked("apply", str(obj["kind"]), obj["metadata"]["name"])
         return self.put(obj)
 
-    def create(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        if dry_run:
+            return self.dry(obj)
         self._asked("create", str(obj["kind"]), obj["metadata"]["name"])
         if (
             self.served_kind(obj).name,
@@ -105,6 +119,18 @@ class FakeKube:
         if self.lost:
             raise self.lost.pop(0)
         return made
+
+    def dry(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        """What a server of one family says to a Service for both."""
+        raise Invalid({"code": 422, "message": "not dual-stack"}, asked=f"POST {obj['kind']}")
+
+    def raw(self, method: str, path: str) -> Any:
+        """Discovery: the groups, and what one of them serves."""
+        self._asked(method, path, "")
+        return Told({"groups": self.groups} if path == "/apis" else {"resources": self.networking})
+
+    def server_version(self) -> Mapping[str, Any]:
+        return {"gitVersion": "v1.36.2"}
 
     def patch(self, resource: str, name: str, patch: Mapping[str, Any], *, namespace: str | None = None) -> None:
         obj = self.get(resource, name, namespace=namespace)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.model.capability import Fact
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family
 from harness.suite.facts import ClusterFacts
@@ -43,14 +44,87 @@ def test_a_cluster_without_a_ready_node_cannot_be_measured() -> None:
 def test_needs_that_are_not_met_are_all_named() -> None:
     """A skip says everything that is missing, in words."""
     with pytest.raises(NotApplicable, match="three schedulable") as skipped:
-        facts(nodes(node("n1"))).must_have(["nodes3", "ipv6", "ipv4"])
+        facts(nodes(node("n1"))).must_have(["nodes3", "v6", "v4"])
     assert "IPv6" in str(skipped.value)
     assert "IPv4 addresses" not in str(skipped.value)
 
 
 def test_needs_that_are_met_pass() -> None:
     """Nodes, family and faults of an embedded cluster."""
-    facts(nodes(node("n1"), node("n2")), kind="embedded").must_have(["nodes2", "ipv4", "faults"])
+    facts(nodes(node("n1"), node("n2")), kind="embedded").must_have(["nodes2", "v4", "faults"])
+
+
+def held(kube: Any, *, declared: dict[str, str], told: Fact) -> ClusterFacts:
+    """A cluster of which a probe tells something about policies."""
+    found = ClusterFacts(kube, kind="kind", declared=declared)
+    found.probes["network-policy"] = lambda: told
+    return found
+
+
+IGNORED = Fact.no(why="a policy changed nothing")
+
+
+@pytest.mark.parametrize("declared", [{}, {"network-policy": "no"}, {"network-policy": "partly"}])
+def test_what_a_plugin_does_not_do_is_skipped(declared: dict[str, str]) -> None:
+    """With what was missing, and why we think so."""
+    with pytest.raises(NotApplicable, match=r"^needs NetworkPolicy to be enforced: a policy changed nothing$"):
+        held(nodes(node("n1")), declared=declared, told=IGNORED).must_have(["network-policy"])
+
+
+def test_what_a_plugin_is_declared_to_do_is_never_skipped() -> None:
+    """It is a promise of the plugin's: the test runs, and fails."""
+    held(nodes(node("n1")), declared={"network-policy": "yes"}, told=IGNORED).must_have(["network-policy"])
+
+
+def test_a_plugin_that_was_found_is_held_to_what_its_file_declares() -> None:
+    """On a cluster somebody else made, the plugin is known by its DaemonSet."""
+    kube = nodes(node("n1"))
+    owner = {"kind": "DaemonSet", "name": "calico-node"}
+    metadata = {"name": "calico-node-1", "namespace": "kube-system", "ownerReferences": [owner]}
+    kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"nodeName": "n1"}})
+    found = facts(kube)
+    found.probes["network-policy"] = lambda: IGNORED
+    found.must_have(["network-policy"])
+
+
+def test_unknown_runs_where_running_decides() -> None:
+    """Nothing is skipped because nobody could tell."""
+    held(nodes(node("n1")), declared={}, told=Fact.unknown("lost")).must_have(["network-policy", "hostnet", "lb"])
+
+
+def test_unknown_is_unknown_where_running_decides_nothing() -> None:
+    """UNKNOWN with the reason, not SKIP."""
+    kube: Any = nodes(node("n1"))
+    kube.server_version = lambda: {"gitVersion": "devel"}
+    with pytest.raises(Unmeasured, match=r"Kubernetes 1\.33 or newer.*'devel'"):
+        facts(kube).must_have(["k8s>=1.33"])
+
+
+def test_what_is_missing_outweighs_what_is_unknown() -> None:
+    """A skip needs one reason."""
+    kube: Any = nodes(node("n1"))
+    kube.server_version = lambda: {"gitVersion": "devel"}
+    with pytest.raises(NotApplicable, match="found 1"):
+        facts(kube).must_have(["k8s>=1.33", "nodes2"])
+
+
+def test_policies_are_probed_once_and_only_when_needed() -> None:
+    """Other needs do not cost a probe, and a second test does not repeat it."""
+    asked: list[int] = []
+    found = facts(nodes(node("n1")))
+    found.probes["network-policy"] = lambda: (asked.append(1), Fact.yes(why="a probe"))[1]
+    found.must_have(["v4"])
+    assert asked == []
+    for _ in range(2):
+        found.must_have(["network-policy"])
+    assert asked == [1]
+
+
+def test_an_embedded_cluster_is_not_probed() -> None:
+    """It is known to have policy agents."""
+    found = facts(nodes(node("n1")), kind="embedded")
+    found.probes["network-policy"] = lambda: pytest.fail("probed")
+    found.must_have(["network-policy"])
 
 
 def test_a_misspelt_need_is_an_error() -> None:

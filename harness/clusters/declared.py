@@ -1,0 +1,75 @@
+"""What a network plugin is said to do, held against what was found. Declared is not measured: what was found is right.
+
+Only what the cluster was made for is compared: a plugin that does two families contradicts nothing on a cluster of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.clusters import cni
+from harness.model.capability import Fact, State
+
+EMBEDDED: Mapping[str, str] = {"network-policy": "yes"}
+"""What an embedded cluster has by itself."""
+
+Facts = Mapping[str, Fact]
+
+
+def of_plugin(found: Facts) -> Mapping[str, str]:
+    """What is declared of a plugin that was found in a cluster somebody else made; nothing for one we do not know."""
+    name = found["cni"].value if "cni" in found else ""
+    return cni.load(name).capabilities if name in cni.names() else {}
+
+
+def contradictions(plugin: cni.Cni, *, families: str, kube_proxy: str, found: Facts) -> list[str]:
+    """A line for everything that was found other than it is declared, for a cluster made with these settings."""
+    return [
+        *_other_plugin(plugin, found.get("cni")),
+        *(
+            _line(plugin, declared, fact)
+            for declared, fact in _comparable(families, kube_proxy, found)
+            if _differ(plugin.capabilities.get(declared, "unknown"), fact)
+        ),
+    ]
+
+
+def _comparable(families: str, kube_proxy: str, found: Facts) -> Iterator[tuple[str, Fact]]:
+    """What is declared, and the fact that says the same, where this cluster can show it."""
+    pairs = [
+        ("network-policy", found.get("network-policy")),
+        ("dual-stack", found.get("dual") if families == "dual" else None),
+        ("ipv6", found.get("v6") if families == "ipv6" else None),
+        # With kube-proxy beside it, a plugin that could replace it has no occasion to.
+        ("replaces-kube-proxy", _replaced(kube_proxy, found.get("kp"))),
+    ]
+    for declared, fact in pairs:
+        if fact is not None:
+            yield declared, fact
+
+
+def _replaced(asked: str, proxy: Fact | None) -> Fact | None:
+    if proxy is None or proxy.state is State.UNKNOWN:
+        return None
+    if proxy.state is State.NO:
+        return Fact.yes(why=proxy.why)
+    return Fact.no(why=f"kube-proxy runs: {proxy.why}") if asked == "none" else None
+
+
+def _differ(declared: str, fact: Fact) -> bool:
+    return (declared, fact.state) in {("yes", State.NO), ("no", State.YES)}
+
+
+def _line(plugin: cni.Cni, declared: str, fact: Fact) -> str:
+    said = plugin.capabilities[declared]
+    return (
+        f"CNI {plugin.name} is declared {declared}: {said} ({cni.CAPABILITIES[declared]}), "
+        f"but {fact.state} was found: {fact.why}"
+    )
+
+
+def _other_plugin(plugin: cni.Cni, found: Fact | None) -> Iterator[str]:
+    if found is None or found.state is not State.YES or plugin.name not in cni.names() or plugin.absent:
+        return
+    if plugin.name not in found.value.split(" and "):
+        yield f"CNI {plugin.name} was asked for, but CNI {found.value} was found: {found.why}"

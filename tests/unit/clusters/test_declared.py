@@ -1,0 +1,73 @@
+"""What a plugin is said to do against what was found: contradictions only, and only what the cluster could show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.clusters import cni, declared
+from harness.model.capability import Fact
+
+NO, YES, UNKNOWN = Fact.no(why="a probe"), Fact.yes(why="a probe"), Fact.unknown("no rights")
+RUNS = Fact.yes("iptables", why="its DaemonSet")
+
+
+def told(name: str, families: str = "dual", kube_proxy: str = "iptables", **found: Fact) -> list[str]:
+    facts = {key.replace("_", "-"): fact for key, fact in found.items()}
+    return declared.contradictions(cni.load(name), families=families, kube_proxy=kube_proxy, found=facts)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "said"),
+    [
+        ("kindnet", {"network_policy": NO}, "network-policy: yes (enforces NetworkPolicy), but no was found: a probe"),
+        ("flannel", {"network_policy": YES}, "network-policy: no (enforces NetworkPolicy), but yes was found: a probe"),
+        ("kindnet", {"dual": NO}, "dual-stack: yes (two families), but no was found"),
+        ("weave", {"dual": YES}, "dual-stack: no (two families), but yes was found"),
+        ("kindnet", {"v6": NO, "families": YES}, "ipv6: yes (IPv6 alone), but no was found"),
+        ("kindnet", {"kp": NO}, "replaces-kube-proxy: no (proxies Services itself), but yes was found"),
+        (
+            "cilium",
+            {"kp": RUNS, "without": YES},
+            "replaces-kube-proxy: yes (proxies Services itself), but no was found",
+        ),
+        ("calico", {"cni": Fact.yes("flannel", why="its DaemonSet")}, "CNI calico was asked for, but CNI flannel"),
+    ],
+)
+def test_a_contradiction_is_one_clear_line(name: str, found: dict[str, Any], said: str) -> None:
+    """What is declared, what was found, and why we think so."""
+    families = "ipv6" if found.pop("families", None) else "dual"
+    kube_proxy = "none" if found.pop("without", None) else "iptables"
+    (line,) = told(name, families, kube_proxy, **found)
+    assert said in line
+    assert f"CNI {name}" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "families", "kube_proxy", "found"),
+    [
+        ("kindnet", "dual", "iptables", {"network_policy": YES, "dual": YES, "kp": RUNS}),
+        ("kindnet", "dual", "iptables", {"network_policy": UNKNOWN, "dual": UNKNOWN, "kp": UNKNOWN, "cni": UNKNOWN}),
+        ("kindnet", "ipv4", "iptables", {"dual": NO, "v6": NO}),
+        ("calico", "dual", "iptables", {"dual": NO}),
+        ("cilium", "dual", "iptables", {"kp": RUNS}),
+        ("cilium", "dual", "none", {"kp": NO}),
+        ("calico", "dual", "iptables", {"cni": Fact.yes("calico and cilium", why="their DaemonSets")}),
+        ("none", "dual", "iptables", {"cni": Fact.yes("flannel", why="its DaemonSet")}),
+    ],
+    ids=["as-declared", "unknown", "one-family-made", "partly", "both-proxies", "replaced", "chained", "own"],
+)
+def test_what_agrees_or_is_not_known_is_no_contradiction(
+    name: str, families: str, kube_proxy: str, found: dict[str, Any]
+) -> None:
+    """Unknown contradicts nothing, nor does what the cluster was not made for."""
+    assert told(name, families, kube_proxy, **found) == []
+
+
+def test_a_plugin_that_was_found_is_held_to_its_own_file() -> None:
+    """One we know by its name; nothing is declared of others."""
+    assert declared.of_plugin({"cni": Fact.yes("kindnet", why="")})["network-policy"] == "yes"
+    assert declared.of_plugin({"cni": UNKNOWN}) == {}
+    assert declared.of_plugin({}) == {}
