@@ -21,6 +21,7 @@ from harness.clusters.kind.checks import Check, checks
 from harness.effects.run import RunError, run
 from harness.kube.client import Kube
 from harness.world import rights
+from harness.world.capabilities import Detector, Reads
 
 LIBRARIES = ("kubernetes", "pytest", "pytest-xdist", "dnspython", "aiohttp", "cryptography")
 VERSION_OPTIONS = {"ip": "-V", "nft": "--version", "crun": "--version", "conntrack": "--version"}
@@ -127,7 +128,10 @@ def _sctp() -> str:
 
 
 def cluster(kube: Kube) -> Iterator[Finding]:
-    """What the cluster is, and which rights are missing, each with the rule that grants it. Raises KubeError."""
+    """What the cluster is, which rights are missing, each with the rule that grants it, and what it can do.
+
+    Raises KubeError.
+    """
     yield must("server", kube.server)
     yield must("version", str(kube.server_version().get("gitVersion", "unknown")))
     lacking = dict(rights.missing(kube))
@@ -135,11 +139,13 @@ def cluster(kube: Kube) -> Iterator[Finding]:
         name = f"{right.resource}.{right.group}" if right.group else right.resource
         if verbs := lacking.get(right):
             told = f"may not {', '.join(verbs)} ({right.why}); grant: {right.rule(verbs)}"
-            yield must(name, told, good=False)
+            yield Finding(name, told) if right.optional else must(name, told, good=False)
         else:
             yield must(name, ", ".join(right.verbs))
     if not any(right.resource == "nodes" for right in lacking):
         yield from map(_node, kube.list("nodes").items)
+    for name, fact in Detector(Reads(kube)).all().items():
+        yield Finding(f"capability {name}", str(fact))
 
 
 def _node(node: dict[str, Any]) -> Finding:

@@ -66,6 +66,7 @@ def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts)
             base.create(cluster.node_names)
         cluster.find_zone(base.search_list())
         cluster.probes["network-policy"] = lambda: detection.policies_enforced(base)
+        cluster.probes["hostnet"] = lambda: detection.node_pods_admitted(base)
         cluster.probes["dns-version"] = lambda: detection.dns_version(base, lambda: cluster.dns_server)
         cluster.fact("dns-version")  # no test needs it: it explains results, and is told in the report
         yield base

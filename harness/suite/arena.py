@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from harness.kube.client import Kube
-from harness.kube.errors import KubeError, NotFound
+from harness.kube.errors import Forbidden, KubeError, NotFound
 from harness.kube.patience import Patience
+from harness.model.capability import NEEDS
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family, NamespacedName, PodRef
 from harness.model.waits import Waits
@@ -33,6 +34,9 @@ from harness.world.ownership import Owner
 SNAPSHOT_KINDS = ("pods", "services", "endpointslices.discovery.k8s.io", "networkpolicies.networking.k8s.io")
 WEB = {"a": 80, "b": 81}
 """The port called `web` on the pods of a name: T9w of the policy catalogue, where one name has different numbers."""
+
+NODES = "h"
+"""The namespace of pods in the network of their node, which the restricted profile does not admit: they live apart."""
 
 READS = 6
 """Requests under way at once when the API is read: a look reads about ten lists."""
@@ -121,11 +125,11 @@ class WorkerArena:
         self.add_pods(shapes)
         self.table = tuple(shapes)
 
-    def add_namespace(self, letter: str) -> None:
+    def add_namespace(self, letter: str, *, restricted: bool = True) -> None:
         """One more namespace that lives as long as the arena. Raises KubeError."""
         name = self.owner.namespace(letter)
         marks = self.owner.labels()
-        self.apply([manifests.namespace(name, labels={"ns": letter})], marks)
+        self.apply([manifests.namespace(name, labels={"ns": letter}, restricted=restricted)], marks)
         self.apply([_in(manifests.agent_config(self.agent), name)], marks)
         self.namespaces[letter] = name
         self._await_accounts()
@@ -136,11 +140,25 @@ class WorkerArena:
         self.pods |= self.arrived(shapes)
 
     def start(self, shapes: Mapping[str, PodShape], marks: dict[str, str]) -> None:
-        """Make pods, whoever's they are. Raises KubeError."""
-        made = [
-            _in(manifests.pod(self.name(ref)[1], shape, self.agent), self.name(ref)[0]) for ref, shape in shapes.items()
-        ]
-        self.apply(made, marks)
+        """Make pods, whoever's they are. Raises KubeError, NotApplicable for those the cluster does not admit."""
+        ordinary = {ref: shape for ref, shape in shapes.items() if not shape.host_network}
+        self.apply([self.manifest(ref, shape) for ref, shape in ordinary.items()], marks)
+        if on_nodes := {ref: shape for ref, shape in shapes.items() if shape.host_network}:
+            with _admitted():
+                self.house_nodes()
+                self.apply([self.manifest(ref, shape) for ref, shape in on_nodes.items()], marks)
+
+    def manifest(self, ref: str, shape: PodShape) -> dict[str, Any]:
+        """The pod as it is made. Raises ValueError for one in a namespace whose profile cannot admit it."""
+        space, name = self.name(ref)
+        if shape.host_network is not (PodRef.parse(ref).namespace == NODES):
+            raise ValueError(f"pod {ref}: pods in the network of their node, and no others, stand in namespace {NODES}")
+        return _in(manifests.pod(name, shape, self.agent), space)
+
+    def house_nodes(self) -> None:
+        """Have the namespace of pods in the network of their node. Raises KubeError."""
+        if NODES not in self.namespaces:
+            self.add_namespace(NODES, restricted=False)
 
     def arrived(self, shapes: Mapping[str, PodShape]) -> dict[str, ArenaPod]:
         """Wait until these pods are Ready, or, if they start unready, have an address. Raises NotReadyError."""
@@ -154,7 +172,8 @@ class WorkerArena:
     def name(self, ref: str) -> tuple[str, str]:
         """Namespace and name, as the cluster knows them, of a pod written as `x/a`."""
         parsed = PodRef.parse(ref)
-        return self.namespaces.get(parsed.namespace, parsed.namespace), parsed.pod
+        known = {NODES: self.owner.namespace(NODES), **self.namespaces}
+        return known.get(parsed.namespace, parsed.namespace), parsed.pod
 
     def apply(self, objects: Iterable[Mapping[str, Any]], marks: dict[str, str]) -> list[dict[str, Any]]:
         """Apply objects with these marks. Raises KubeError."""
@@ -280,6 +299,7 @@ class Arena:
             self._places.add(namespace)
         self._resources.add("pods")
         self._base.start(pods, self._base.owner.labels(case=self._case))
+        self.namespaces = dict(self._base.namespaces)
         if ready:
             self.pods |= self._base.arrived(pods)
         self._changed()
@@ -363,6 +383,15 @@ class Arena:
             functools.partial(await_gone, self.kube, namespace, names, waits=self.waits)
             for namespace, names in self._extra.items()
         ]
+
+
+@contextlib.contextmanager
+def _admitted() -> Iterator[None]:
+    """What admission refuses does not apply to this cluster."""
+    try:
+        yield
+    except Forbidden as error:
+        raise NotApplicable(f"needs {NEEDS['hostnet'].words}, which are not admitted: {error}") from error
 
 
 def _in(manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:

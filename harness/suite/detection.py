@@ -9,23 +9,27 @@ from collections.abc import Callable
 
 from harness.effects.clock import Clock, RealClock
 from harness.expect import NotConvergedError, converge
-from harness.kube.errors import KubeError
+from harness.kube.errors import Forbidden, KubeError
 from harness.model.capability import Fact
 from harness.model.dns import Question
 from harness.model.judgement import Judgement
 from harness.model.outcome import Seen, Verdict
 from harness.probe.asks import Dns, Tcp
 from harness.probe.results import Result
-from harness.suite.arena import Arena, WorkerArena
+from harness.suite.arena import NODES, Arena, WorkerArena
 from harness.suite.messages import NotAMessageError, QueryShape, answer, query
 from harness.suite.proof import answered_by
 from harness.world import manifests
+from harness.world.manifests import PodShape
 
 CASE = "capabilities"
 TARGET, BESIDE, CLIENT = "x/a", "x/b", "y/b"
 """Who is isolated, who is not and proves that silence is not loss, and who asks both."""
 
 ISOLATE = manifests.policy("capability", {"podSelector": {"matchLabels": {"pod": "a"}}, "policyTypes": ["Ingress"]})
+PORT = 30999
+"""A port that no node has to itself: the pod never runs."""
+
 VERSION = Question("version.bind.", "TXT", "CH")
 
 Look = tuple[Result, Result]
@@ -93,6 +97,22 @@ def _isolated(arena: Arena, seen: Look) -> Verdict:
     if there.seen in {Seen.UNMEASURED, Seen.MISSING} or answered_by(beside) != arena.pods[BESIDE].full:
         return Verdict.UNKNOWN
     return Verdict.FAIL if there.seen is Seen.REACHED else Verdict.PASS
+
+
+def node_pods_admitted(base: WorkerArena) -> Fact:
+    """Whether pods in the network of their node are admitted where the namespace's own profile allows them.
+
+    Nothing runs for it: the pod is created for show.
+    """
+    shape = PodShape(ports=(PORT,), host_network=True)
+    try:
+        base.house_nodes()
+        base.kube.create(base.manifest(f"{NODES}/capability", shape), dry_run=True)
+    except Forbidden as error:
+        return Fact.no(why=str(error))
+    except KubeError as error:
+        return Fact.unknown(str(error))
+    return Fact.yes(why="a pod in a namespace of the privileged profile would be admitted")
 
 
 def dns_version(base: WorkerArena, server: Callable[[], str]) -> Fact:

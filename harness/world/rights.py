@@ -26,6 +26,8 @@ class Right:
     verbs: tuple[str, ...]
     why: str
     group: str = ""
+    optional: bool = False
+    """Without it something stays unknown, and nothing is refused."""
 
     def rule(self, verbs: Iterable[str] | None = None) -> str:
         """The rule of a ClusterRole that grants it."""
@@ -47,6 +49,8 @@ RIGHTS = (
     Right("endpointslices", CHANGE, "slices under test", group="discovery.k8s.io"),
     Right("networkpolicies", CHANGE, "policies under test", group="networking.k8s.io"),
     Right("leases", CHANGE, "a run says that it is alive", group="coordination.k8s.io"),
+    Right("ingressclasses", ("list",), "whether there is an Ingress controller", "networking.k8s.io", optional=True),
+    Right("servicecidrs", ("list",), "which families and addresses Services have", "networking.k8s.io", optional=True),
 )
 
 
@@ -59,8 +63,8 @@ class NotAllowedError(Exception):
 
 
 def must_be_allowed(kube: Kube) -> None:
-    """Raises NotAllowedError when any right is missing, KubeError when the cluster cannot be asked."""
-    if lacking := missing(kube):
+    """Raises NotAllowedError when a right is missing that is needed, KubeError when the cluster cannot be asked."""
+    if lacking := [(right, verbs) for right, verbs in missing(kube) if not right.optional]:
         raise NotAllowedError(lacking)
 
 

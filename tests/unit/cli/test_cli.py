@@ -14,6 +14,7 @@ from harness.cli.run import pytest_arguments
 from harness.clusters import embedded
 from harness.clusters.kind import leftovers
 from harness.clusters.kind.checks import Check
+from harness.kube.errors import Forbidden
 from harness.model.waits import Waits
 from harness.world import rights
 
@@ -156,10 +157,20 @@ class ReviewingKube:
         """A version."""
         return {"gitVersion": "v1.36.0"}
 
-    def list(self, resource: str) -> Any:
-        """One node, not Ready."""
+    def list(self, resource: str, **_: Any) -> Any:
+        """One node, not Ready; no right to anything else."""
+        if resource != "nodes":
+            raise Forbidden({"code": 403, "message": f"cannot list {resource}"}, asked=f"GET {resource}")
         node = {"metadata": {"name": "n1"}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}
         return type("Listing", (), {"items": [node]})
+
+    def get(self, resource: str, name: str, **_: Any) -> Any:
+        """Nothing."""
+        return self.list(resource)
+
+    def raw(self, method: str, path: str) -> Any:
+        """No discovery either."""
+        return self.list(path)
 
 
 def test_each_missing_right_comes_with_the_rule_that_grants_it() -> None:
@@ -182,6 +193,24 @@ def test_the_doctor_sees_rights_and_nodes() -> None:
     assert "may not get" in bad[0]
     assert "grant: - {apiGroups" in bad[0]
     assert "NotReady" in bad[1]
+
+
+def test_the_doctor_says_what_the_cluster_can_do() -> None:
+    """A line for each fact; what cannot be read is unknown with the reason, and no finding is bad for it."""
+    kube: Any = ReviewingKube()
+    told = {each.what: each for each in cluster(kube) if each.what.startswith("capability ")}
+    assert told["capability kubernetes"].told == "yes v1.36.0 (/version)"
+    assert told["capability cni"].told.startswith("unknown")
+    assert {each.state for each in told.values()} == {State.NOTED}
+
+
+def test_a_right_that_only_explains_is_not_demanded() -> None:
+    """Without it a fact is unknown; the doctor says how to grant it, and a run is not refused."""
+    kube: Any = ReviewingKube(("list", "servicecidrs.networking.k8s.io", ""))
+    rights.must_be_allowed(kube)
+    (line,) = [each for each in cluster(kube) if each.what == "servicecidrs.networking.k8s.io"]
+    assert line.state is State.NOTED
+    assert "grant: - {apiGroups" in line.told
 
 
 def test_without_the_right_to_see_nodes_the_doctor_says_only_that() -> None:

@@ -10,14 +10,17 @@ import dns.message
 import dns.rrset
 import pytest
 
+from harness.kube.errors import Forbidden
 from harness.model.capability import Fact, State
-from harness.model.judgement import Unmeasured
+from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.outcome import Seen
 from harness.probe.asks import Ask, Dns
 from harness.probe.results import Result
-from harness.suite.detection import dns_version, policies_enforced
+from harness.suite.detection import dns_version, node_pods_admitted, policies_enforced
+from harness.world.manifests import PodShape
 from tests.unit.suite.ground import Ground, Lie, away
 
+PROFILE = "pod-security.kubernetes.io/enforce"
 POLICIES = "networkpolicies.networking.k8s.io"
 
 
@@ -136,3 +139,53 @@ def test_a_dns_that_is_not_found_is_not_asked(ground: Ground) -> None:
         raise Unmeasured("where is the cluster DNS?")
 
     assert dns_version(ground.base, nowhere) == Fact.unknown("where is the cluster DNS?")
+
+
+def refusing(ground: Ground, what: str) -> None:
+    """An admission that lets none of these in."""
+    kube: Any = ground.kube
+
+    def refused(made: Any) -> Any:
+        raise Forbidden({"code": 403, "message": f"{what} {made['metadata']['name']} violates PodSecurity"}, asked=what)
+
+    before_apply, before_create = kube.apply, kube.create
+    if what == "Namespace":
+        kube.apply = lambda obj: refused(obj) if obj["kind"] == what else before_apply(obj)
+    else:
+        kube.create = lambda obj, **how: refused(obj) if obj["kind"] == what else before_create(obj, **how)
+
+
+def test_pods_of_the_nodes_network_that_are_admitted(ground: Ground) -> None:
+    """Tried in a namespace of the privileged profile, without a pod that runs."""
+    kube: Any = ground.kube
+    kube.dry = dict
+    kube.put(account(ground))
+    assert node_pods_admitted(ground.base).state is State.YES
+    assert kube.objects["namespaces", "", ground.base.namespaces["h"]]["metadata"]["labels"][PROFILE] == "privileged"
+    assert not [key for key in kube.objects if key[0] == "pods" and key[1] == ground.base.namespaces["h"]]
+
+
+@pytest.mark.parametrize("what", ["Namespace", "Pod"])
+def test_pods_of_the_nodes_network_that_are_not_admitted(ground: Ground, what: str) -> None:
+    """No, in the words of the admission; a test that makes one all the same is skipped with them."""
+    ground.kube.put(account(ground))
+    refusing(ground, what)
+    told = node_pods_admitted(ground.base)
+    assert told.state is State.NO
+    assert "violates PodSecurity" in told.why
+    arena = ground.lease()
+    with pytest.raises(NotApplicable, match=r"not admitted.*violates PodSecurity"):
+        arena.start({"h/a": PodShape(ports=(30998,), host_network=True)})
+    arena.close()
+
+
+def test_an_api_that_is_away_says_nothing_about_admission(ground: Ground) -> None:
+    """Unknown, not no."""
+    ground.kube.troubles = away(1000)
+    assert node_pods_admitted(ground.base).state is State.UNKNOWN
+
+
+def account(ground: Ground) -> dict[str, Any]:
+    """What the cluster puts into a new namespace."""
+    metadata = {"name": "default", "namespace": ground.base.owner.namespace("h")}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}

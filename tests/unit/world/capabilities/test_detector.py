@@ -325,10 +325,9 @@ def test_an_embedded_cluster_enforces_and_breaks_on_request() -> None:
 
 
 def test_what_was_found_is_not_asked_again() -> None:
-    """One request for each list, however many facts follow from it."""
+    """Each request is made once, however many facts follow from it."""
     kube = cluster()
     found = detector(kube)
     found.all()
-    asked = len(kube.requests)
     found.all()
-    assert len(kube.requests) == asked == 13
+    assert len(kube.requests) == len(set(kube.requests)) > 0
