@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from harness.model.capability import Fact
 from harness.report import junit, summary
 from harness.report.record import RunRecord, TestRecord
 
@@ -49,6 +51,19 @@ def test_ids_and_cluster_are_properties() -> None:
     assert case is not None
     assert [each.get("value") for each in case.iter("property")] == ["DNS-1"]
     assert (case.get("classname"), case.get("time")) == ("suites.dns.test_a", "0.500")
+
+
+def test_capabilities_are_properties_by_name() -> None:
+    """Each with its state, what there is, and why; not one property with a dictionary."""
+    cni, policy = Fact.yes("kindnet", why="its DaemonSet"), Fact.unknown("only packets tell")
+    told = {"cni": cni.as_dict(), "network-policy": policy.as_dict()}
+    suite = ET.fromstring(junit.render(replace(RUN, cluster={"kind": "kind", "capabilities": told})))[0]
+    assert {each.get("name"): each.get("value") for each in suite[0]} == {
+        "run": "abc",
+        "kind": "kind",
+        "capability.cni": "yes kindnet (its DaemonSet)",
+        "capability.network-policy": "unknown (only packets tell)",
+    }
 
 
 def test_colours_do_not_break_the_document() -> None:
