@@ -23,7 +23,7 @@ def test_nothing_found_is_nothing_said() -> None:
         ("kp", Fact.no(value="replaced", why="looked"), "no kube-proxy"),
         ("kp", Fact.yes("nftables", why="its ConfigMap"), "kube-proxy nftables"),
         ("dns", UNKNOWN, "DNS unknown"),
-        ("network-policy", NO, "policies ignored"),
+        ("network-policy", NO, "policies not enforced"),
         ("network-policy", Fact.yes(why="a probe"), "policies enforced"),
         ("lb", Fact.unknown("untried", value="MetalLB"), "LoadBalancer untried MetalLB"),
         ("lb", NO, "no LoadBalancer"),
