@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import importlib.metadata
 import os
@@ -18,12 +19,19 @@ import click
 from harness.cli import existing
 from harness.clusters import embedded
 from harness.clusters.kind.checks import Check, checks
+from harness.clusters.provider import ClusterError
+from harness.effects.clock import RealClock
 from harness.effects.run import RunError, run
 from harness.kube.client import Kube
+from harness.kube.errors import KubeError
+from harness.report import capabilities
 from harness.world import rights
 from harness.world.capabilities import Detector, Reads
 
 LIBRARIES = ("kubernetes", "pytest", "pytest-xdist", "dnspython", "aiohttp", "cryptography")
+STATUS = 5.0
+"""Seconds for a cluster of this machine to say how it is reached."""
+
 VERSION_OPTIONS = {"ip": "-V", "nft": "--version", "crun": "--version", "conntrack": "--version"}
 
 
@@ -68,7 +76,7 @@ def doctor(kubeconfig: Path | None, context: str | None, made: str | None, k8s: 
     if made == "kind":
         findings = [_of_check(each) for each in checks(k8s=k8s)]
     elif kubeconfig is None and context is None:
-        findings = machine()
+        findings = [*machine(), *standing()]
     else:
         with existing.connected(kubeconfig, context) as kube:
             findings = list(cluster(kube))
@@ -99,6 +107,18 @@ def machine() -> list[Finding]:
         must("Python", platform.python_version()),
         *(must(name, importlib.metadata.version(name)) for name in LIBRARIES),
     ]
+
+
+def standing() -> Iterator[Finding]:
+    """What the embedded clusters can do that `harness up` left running."""
+    for name in embedded.standing_names():
+        try:
+            said = embedded.ask(name, "status", clock=RealClock(), limit=STATUS) or {}
+            with contextlib.closing(Kube.connect(said.get("kubeconfig") or {})) as kube:
+                told = capabilities.lines(Detector(Reads(kube, kind="embedded")).all())
+        except (ClusterError, KubeError) as error:
+            told = [str(error)]
+        yield from (Finding(f"cluster {name}", line) for line in told)
 
 
 def _programs() -> Iterator[Finding]:

@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 
 from harness.cli import code_of, commands
-from harness.cli.doctor import State, cluster
+from harness.cli.doctor import State, cluster, standing
 from harness.cli.run import pytest_arguments
 from harness.clusters import embedded
 from harness.clusters.kind import leftovers
 from harness.clusters.kind.checks import Check
+from harness.clusters.provider import ClusterError
 from harness.kube.errors import Forbidden
 from harness.model.waits import Waits
 from harness.world import rights
@@ -202,6 +203,26 @@ def test_the_doctor_says_what_the_cluster_can_do() -> None:
     assert told["capability kubernetes"].told == "yes v1.36.0 (/version)"
     assert told["capability cni"].told.startswith("unknown")
     assert {each.state for each in told.values()} == {State.NOTED}
+
+
+def test_the_doctor_looks_at_clusters_that_were_left_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a few lines; one that does not answer says so, and the others are told all the same."""
+    module = sys.modules["harness.cli.doctor"]
+
+    def ask(name: str, verb: str, **_: Any) -> dict[str, Any]:
+        if name == "deaf":
+            raise ClusterError("it did not answer")
+        return {"kubeconfig": {"name": name}}
+
+    kube: Any = ReviewingKube()
+    kube.close = lambda: None
+    monkeypatch.setattr(embedded, "standing_names", lambda: ["deaf", "one"])
+    monkeypatch.setattr(embedded, "ask", ask)
+    monkeypatch.setattr(module, "Kube", type("Kube", (), {"connect": staticmethod(lambda config: kube)}))
+    first, second, *_ = standing()
+    assert (first.what, first.told, first.state) == ("cluster deaf", "it did not answer", State.NOTED)
+    assert second.what == "cluster one"
+    assert second.told.startswith("Kubernetes v1.36.0, 0 nodes")
 
 
 def test_a_right_that_only_explains_is_not_demanded() -> None:
