@@ -22,13 +22,13 @@ def lines(found: Facts) -> list[str]:
         _dns(found),
     ]
     second = [
-        _value(found, "service-cidrs", "Services in {}"),
+        _state(found, "service-cidrs", yes="Services in {}", no=""),
         _state(found, "control-plane", yes="pods on the control plane", no="no pods on the control plane"),
         _state(
             found, "network-policy", yes="policies enforced", no="policies not enforced", unknown="policies untried"
         ),
-        _state(found, "lb", yes="LoadBalancer {}", no="no LoadBalancer", unknown="LoadBalancer untried {}"),
-        _state(found, "ing", yes="Ingress {}", no="no IngressClass", unknown="IngressClass {}"),
+        _state(found, "lb", yes="LoadBalancer addresses {}", no="no LoadBalancer", unknown="LoadBalancer untried {}"),
+        _state(found, "ing", yes="Ingress {}", no="no IngressClass", unknown="Ingress untried {}"),
         _state(found, "node-local-dns", yes="node-local DNS", no=""),
         _state(found, "apis", yes="{}", no=""),
         _state(

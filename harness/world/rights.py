@@ -14,8 +14,8 @@ from harness.kube.client import Kube
 LANES = 8
 """Reviews asked at once."""
 
-READ = ("get", "list", "watch")
-CHANGE = (*READ, "create", "patch", "delete")
+CHANGE = ("get", "list", "watch", "create", "patch", "delete")
+NETWORKING = "networking.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,19 @@ class Right:
 
 RIGHTS = (
     Right("namespaces", CHANGE, "every run works in namespaces of its own and removes them"),
-    Right("nodes", READ, "pods are spread over the nodes that are Ready"),
-    Right("pods", CHANGE, "the pods that ask and are asked"),
+    Right("nodes", ("list",), "pods are spread over the nodes that are Ready"),
+    Right("pods", CHANGE, "the pods that ask and are asked; those of one node tell what runs on all"),
     Right("pods/exec", ("get", "create"), "one stream to each agent; which verb an API server asks for differs"),
-    Right("pods/log", ("get",), "what a broken agent said"),
-    Right("configmaps", CHANGE, "the agent travels in a ConfigMap"),
+    Right("configmaps", ("get", "create", "patch"), "the agent travels in one; kube-proxy and CoreDNS have their own"),
     Right("services", CHANGE, "Services under test"),
-    Right("serviceaccounts", READ, "a namespace is ready for pods when its default account is there"),
-    Right("endpoints", READ, "compared with the pods behind a Service"),
-    Right("events", READ, "why a pod does not become Ready"),
-    Right("endpointslices", CHANGE, "slices under test", group="discovery.k8s.io"),
-    Right("networkpolicies", CHANGE, "policies under test", group="networking.k8s.io"),
-    Right("leases", CHANGE, "a run says that it is alive", group="coordination.k8s.io"),
-    Right("ingressclasses", ("list",), "whether there is an Ingress controller", "networking.k8s.io", optional=True),
-    Right("servicecidrs", ("list",), "which families and addresses Services have", "networking.k8s.io", optional=True),
+    Right("serviceaccounts", ("list", "watch"), "a namespace is ready for pods when its default account is there"),
+    Right("endpoints", ("get",), "compared with the pods behind a Service"),
+    Right("events", ("list",), "why a pod does not become Ready"),
+    Right("endpointslices", ("list", "create", "patch", "delete"), "slices under test", group="discovery.k8s.io"),
+    Right("networkpolicies", ("list", "watch", "create", "patch", "delete"), "policies under test", group=NETWORKING),
+    Right("leases", ("get", "create", "patch"), "a run says that it is alive", group="coordination.k8s.io"),
+    Right("ingressclasses", ("list",), "whether there is an Ingress controller", NETWORKING, optional=True),
+    Right("servicecidrs", ("list",), "which families and addresses Services have", NETWORKING, optional=True),
 )
 
 

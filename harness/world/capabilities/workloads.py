@@ -48,6 +48,8 @@ def version(reads: Reads) -> Fact:
 
 def plugin(reads: Reads) -> Fact:
     """Which network plugin has a pod on the nodes."""
+    if faults(reads).state == "yes":
+        return Fact.yes("embedded", why="the reference data plane of an embedded cluster")
     found = {name: there for name, names in PLUGINS.items() if (there := _agent(reads, names))}
     if not found:
         return Fact.unknown(f"no DaemonSet of a known plugin has a pod on node {reads.looked_at}")
@@ -162,6 +164,8 @@ def load_balancer(reads: Reads) -> Fact:
 
 def ingress(reads: Reads) -> Fact:
     """Whether there is an Ingress controller: a class, and an Ingress that got an address."""
+    if "ingressclasses" not in reads.networking:
+        return Fact.no(why="the Ingress API is not served")
     classes = sorted(str(each["metadata"]["name"]) for each in reads.listed("ingressclasses.networking.k8s.io"))
     if not classes:
         return Fact.no(why="no IngressClass")

@@ -188,7 +188,7 @@ def test_each_missing_right_comes_with_the_rule_that_grants_it() -> None:
 
 def test_the_doctor_sees_rights_and_nodes() -> None:
     """A missing right and a node that is not Ready are each one bad line; the rest is good."""
-    kube: Any = ReviewingKube(("get", "pods", "log"))
+    kube: Any = ReviewingKube(("get", "pods", "exec"))
     bad = [str(each) for each in cluster(kube) if each.state is State.MISSING]
     assert len(bad) == 2
     assert "may not get" in bad[0]
@@ -243,8 +243,8 @@ def test_without_the_right_to_see_nodes_the_doctor_says_only_that() -> None:
 def test_a_run_without_rights_is_refused_with_the_rules() -> None:
     """Every missing right is named in one line with the rule that grants it; nothing is raised when all are there."""
     rights.must_be_allowed(cast("Any", ReviewingKube()))
-    with pytest.raises(rights.NotAllowedError, match=r"pods/log \(get\): - \{apiGroups") as told:
-        rights.must_be_allowed(cast("Any", ReviewingKube(("get", "pods", "log"))))
+    with pytest.raises(rights.NotAllowedError, match=r"pods/exec \(get\): - \{apiGroups") as told:
+        rights.must_be_allowed(cast("Any", ReviewingKube(("get", "pods", "exec"))))
     assert "\n" not in str(told.value)
 
 

@@ -125,7 +125,7 @@ def config(kube: FakeKube, name: str, data: Mapping[str, str]) -> None:
 
 def serve_cidrs(kube: FakeKube, *cidrs: str) -> None:
     """The ServiceCIDR API, with the cluster's own networks."""
-    kube.networking = [{"name": "networkpolicies"}, {"name": "servicecidrs"}]
+    kube.networking = [{"name": name} for name in ("networkpolicies", "ingressclasses", "servicecidrs")]
     made = {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": list(cidrs)}}
     kube.objects["servicecidrs.networking.k8s.io", "", "kubernetes"] = made
 

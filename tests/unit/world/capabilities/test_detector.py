@@ -299,9 +299,11 @@ def test_a_load_balancer_is_there_when_a_service_has_an_address() -> None:
 
 
 def test_a_class_alone_is_no_ingress_controller() -> None:
-    """Whether it lives is not known; without a class there is none."""
+    """Whether it lives is not known; without a class, or where none could be, there is none."""
     kube = cluster()
-    assert state(kube, "ing") == "no"
+    assert fact(kube, "ing") == Fact.no(why="no IngressClass")
+    kube.networking = []
+    assert fact(kube, "ing") == Fact.no(why="the Ingress API is not served")
     kube = cluster()
     kube.put({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "contour"}})
     assert (state(kube, "ing"), fact(kube, "ing").value) == ("unknown", "contour")
@@ -322,6 +324,7 @@ def test_an_embedded_cluster_enforces_and_breaks_on_request() -> None:
     kube = cluster()
     kube.groups = [{"name": "faults.harness.dev", "versions": [{"version": "v1"}]}]
     assert (state(kube, "faults"), state(kube, "network-policy")) == ("yes", "yes")
+    assert fact(kube, "cni").value == "embedded"
 
 
 def test_what_was_found_is_not_asked_again() -> None:
