@@ -6,6 +6,7 @@
 #                                                       (also LB, INGRESS, K8S, NODES, FAMILIES, KUBE_PROXY)
 #   make matrix CNI=kindnet,calico KUBE_PROXY=iptables,nftables   every combination on kind clusters, compared
 #   make conformance ARGS="-k dns --wait policy_live=30"    more arguments for pytest
+#   make bench KUBECONFIG=file CONTEXT=name             the numbers of a real cluster instead of an embedded one
 #   make test | test-kind | lint | bench | catalogue | clean
 
 SHELL := /bin/bash
@@ -56,8 +57,9 @@ lint: $(VENV)/ready-lint
 	done; \
 	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
-bench: may-make-namespaces $(VENV)/ready
-	@$(PYTHON) -m tests.bench $(ARGS)
+bench: $(if $(embedded),may-make-namespaces) $(VENV)/ready
+	@$(PYTHON) -m tests.bench $(if $(call given,KUBECONFIG),--kubeconfig '$(KUBECONFIG)') \
+		$(if $(call given,CONTEXT),--context '$(CONTEXT)') $(ARGS)
 
 catalogue: $(VENV)/ready
 	@$(VENV)/bin/harness list --markdown > $(VENV)/CATALOGUE.md

@@ -1,72 +1,39 @@
-"""`make bench`: the embedded and table rows of the design's numbers, measured on a real embedded cluster.
+"""`make bench`: the design's numbers, measured on an embedded cluster, or on the one that a kubeconfig names.
 
 Controllers and agents act without jitter here and nowhere else. A loaded machine shows in every row: run it idle.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.clusters.embedded import EmbeddedCluster, Settings
-from harness.effects.clock import RealClock
+from harness.clusters.kind.images import AGENT_IMAGE
 from harness.kube.client import Kube
 from harness.model.outcome import Seen
 from harness.model.refs import Family, NamespacedName
 from harness.model.waits import Waits
 from harness.oracle.policy import Lane
-from harness.probe import archive
 from harness.probe.asks import Ask, Hostname, Ready, Tcp
-from harness.probe.pool import Pool
 from harness.suite.arena import Arena, WorkerArena
 from harness.suite.facts import ClusterFacts
 from harness.suite.flows import all_pairs
 from harness.world import manifests
 from harness.world.deploy import is_ready
-from harness.world.manifests import Agent, PodShape
-from harness.world.ownership import Owner
+from harness.world.manifests import PodShape
+from tests.bench import real
+from tests.bench.measure import CLOCK, LANES, Row, seconds, worker
 
-CLOCK = RealClock()
-LANES = (Lane(80, "TCP"), Lane(81, "TCP"), Lane(80, "UDP"), Lane(81, "UDP"))
 BOOTS, PODS = 5, 30
 QUIET = Settings(name="bench", jitter=0.0)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One number, beside what it must and should be. `more` says that more is better."""
-
-    what: str
-    must: float
-    aim: float
-    measured: float
-    unit: str = "s"
-    more: bool = False
-
-    @property
-    def kept(self) -> bool:
-        """Whether it is as it must be."""
-        return self.measured >= self.must if self.more else self.measured <= self.must
-
-    def __str__(self) -> str:
-        sign = "≥" if self.more else "≤"
-        limits = f"{sign} {self.must:g} {self.unit}", f"{sign} {self.aim:g} {self.unit}"
-        reached = "" if self.kept else "   MISSED"
-        return f"{self.what:62} | {limits[0]:>11} | {limits[1]:>12} | {self.measured:>9,.3g} {self.unit}{reached}"
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
-    began = CLOCK.now()
-    work()
-    return CLOCK.now() - began
 
 
 def boot() -> Row:
@@ -88,21 +55,6 @@ def running() -> Iterator[Kube]:
             yield kube
     finally:
         cluster.destroy()
-
-
-def worker(kube: Kube) -> WorkerArena:
-    """A worker's arena, not yet made."""
-    agent = Agent(
-        archive=archive.archive(),
-        image="python:3",
-        serve=archive.serve_command,
-        name=archive.ARCHIVE_NAME,
-        mount=archive.MOUNT,
-        container=archive.CONTAINER,
-        ready_path=archive.READY_PATH,
-        fields=archive.FIELD_ENVIRONMENT,
-    )
-    return WorkerArena(kube, Owner("bench"), agent, pool=Pool(kube), waits=Waits())
 
 
 def arena(kube: Kube, base: WorkerArena) -> Row:
@@ -199,8 +151,11 @@ def suites() -> Iterator[Row]:
         yield Row("suite memory per worker", 150, 80, usage.ru_maxrss / 1024, unit="MB")
 
 
-def rows() -> Iterator[Row]:
+def rows(given: argparse.Namespace) -> Iterator[Row]:
     """Every row, as it is measured."""
+    if given.kubeconfig or given.context:
+        yield from real.rows(given.kubeconfig, given.context, image=given.agent_image)
+        return
     yield boot()
     with running() as kube:
         base = worker(kube)
@@ -209,16 +164,27 @@ def rows() -> Iterator[Row]:
         yield from tables(kube, base)
         yield from rates(base)
         base.remove()
-    if "--short" not in sys.argv:
+    if not given.short:
         yield from suites()
+
+
+def arguments() -> argparse.Namespace:
+    """What is measured, and where."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--short", action="store_true", help="without the rows that run all suites")
+    parser.add_argument("--kubeconfig", type=Path, help="measure an existing cluster")
+    parser.add_argument("--context", help="of that kubeconfig")
+    parser.add_argument("--agent-image", default=AGENT_IMAGE, help=f"image of the agents ({AGENT_IMAGE})")
+    return parser.parse_args()
 
 
 def main() -> int:
     """Print every row; 1 when one is not as it must be."""
+    given = arguments()
     print(f"{'what':62} | {'must':>11} | {'aim':>12} | measured", flush=True)
     print(f"{'-' * 62}-|-{'-' * 11}-|-{'-' * 12}-|-{'-' * 14}", flush=True)
     missed = 0
-    for row in rows():
+    for row in rows(given):
         print(row, flush=True)
         missed += not row.kept
     return 1 if missed else 0
