@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from harness.clusters.embedded import EmbeddedCluster, Settings
 from harness.clusters.kind.images import AGENT_IMAGE
+from harness.clusters.provider import ClusterError
 from harness.kube.client import Kube
 from harness.model.outcome import Seen
 from harness.model.refs import Family, NamespacedName
@@ -184,9 +185,13 @@ def main() -> int:
     print(f"{'what':62} | {'must':>11} | {'aim':>12} | measured", flush=True)
     print(f"{'-' * 62}-|-{'-' * 11}-|-{'-' * 12}-|-{'-' * 14}", flush=True)
     missed = 0
-    for row in rows(given):
-        print(row, flush=True)
-        missed += not row.kept
+    try:
+        for row in rows(given):
+            print(row, flush=True)
+            missed += not row.kept
+    except ClusterError as refusal:
+        print(refusal, file=sys.stderr)
+        return 4
     return 1 if missed else 0
 
 
