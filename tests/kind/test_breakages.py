@@ -69,7 +69,7 @@ EXPECTED = {
         "dns": PASS,
         "services": Told("FAIL", "pod network"),
         "network": Told("FAIL", "pod network"),
-        "netpol": Told("UNKNOWN", "harness"),
+        "netpol": Told("UNKNOWN", "pod network"),
     },
 }
 """What a breakage makes of one test of each area: no two breakages look alike."""
