@@ -62,7 +62,7 @@ def check(docker: Engine, what: str) -> str:
 def start(docker: Engine, container: Container, cluster: str, *, mark: Mark, network: str) -> None:
     """Make and start it, in place of one that is there already. Raises RunError, ClusterError."""
     socket = check(docker, container.image)
-    options = ["--name", name(cluster), "--network", network, "--restart", "on-failure", "--env", f"PATH={PATH}"]
+    options = ["--name", name(cluster), "--network", network, "--restart", "on-failure:3", "--env", f"PATH={PATH}"]
     options += ["--label", f"{BESIDE_LABEL}={cluster}", "--label", f"{MAKES_LABEL}={container.label}"]
     options += ["--volume", f"{NOTHING}:{mark.path}:ro", "--volume", f"{socket}:/var/run/docker.sock"]
     docker.remove(docker.labelled(f"{BESIDE_LABEL}={cluster}"))
