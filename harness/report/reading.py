@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.report.capabilities import facts_in
 from harness.report.record import ORDER, VERSION, RunRecord, TestRecord
 
 FILE = "run.json"
@@ -49,6 +50,7 @@ def parse(document: Any) -> RunRecord:
         raise TypeError(f"it is a {type(document).__name__}")
     if document["version"] != VERSION:
         raise ValueError(f"version {document['version']!r}, this harness reads {VERSION}")
+    facts_in(document["cluster"])  # raises for what a comparison could not read later
     return RunRecord(
         run=str(document["run"]),
         started=str(document["started"]),

@@ -193,8 +193,8 @@ class Comparison:
         missing = f"; {absent} of {len(self.columns)} columns have no result" if absent else ""
         if self.compared < 2:
             return f"nothing to compare: {self.compared} of {len(self.columns)} columns have a result"
-        differ, bad = len(self.of(Kind.DIFFERS)), len(self.of(Kind.BAD))
-        told = (
-            f"{differ} of {len(self.rows)} promises differ" if differ else f"no difference in {len(self.rows)} promises"
-        )
-        return told + (f", {bad} broken or unknown everywhere" if bad else "") + missing
+        differ, bad, unasked = (len(self.of(kind)) for kind in (Kind.DIFFERS, Kind.BAD, Kind.UNASKED))
+        asked = len(self.rows) - unasked
+        told = f"{differ} of {asked} promises differ" if differ else f"no difference in {asked} promises"
+        told += f", {bad} broken or unknown everywhere" if bad else ""
+        return told + (f"; {unasked} more were not asked everywhere" if unasked else "") + missing

@@ -50,6 +50,8 @@ def test_a_record_without_later_fields_is_read(tmp_path: Path) -> None:
         ({"tests": ["x"]}, "not the record of a run"),
         ({"seconds": "long"}, "not the record of a run"),
         ({"cluster": None}, "not the record of a run"),
+        ({"cluster": {"capabilities": {"lb": {"state": "perhaps"}}}}, "'perhaps' is not a valid State"),
+        ({"cluster": {"capabilities": {"lb": "yes"}}}, "not the record of a run"),
     ],
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:

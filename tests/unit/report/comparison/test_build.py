@@ -70,6 +70,12 @@ def test_a_column_without_a_result_takes_part_in_nothing() -> None:
     assert alone.verdict == "nothing to compare: 1 of 2 columns have a result"
 
 
+def test_what_was_not_asked_everywhere_is_not_called_the_same() -> None:
+    """Two runs of different selections agree only in what both asked."""
+    comparison = compared((decided("A-1", "PASS"), decided("A-2", "PASS")), (decided("A-1", "PASS"),))
+    assert comparison.verdict == "no difference in 1 promises; 1 more were not asked everywhere"
+
+
 def test_what_must_be_seen_comes_first() -> None:
     """What differs, the worst of it first; then what is bad everywhere; ids count as numbers."""
     rows = [
