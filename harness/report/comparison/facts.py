@@ -48,6 +48,9 @@ UNKNOWN = "?"
 DETECTED = {"cni": "cni", "dns": "dns"}
 """Facts that a run finds out by itself, by what they are called among its capabilities."""
 
+MADE = ("kind", "embedded")
+"""Clusters that a run makes for itself."""
+
 MODES = {"kp-iptables": "iptables", "kp-nft": "nftables", "kp-ipvs": "ipvs"}
 STACKS = {"dual": "dual", "v4": "ipv4", "v6": "ipv6"}
 """Capabilities of which the first that is there is the fact."""
@@ -61,6 +64,8 @@ def facts(run: Run) -> dict[str, str]:
     found: Mapping[str, Any] = run.record.cluster if run.record is not None else {}
     made = {name: value for name, value in found.items() if value not in (None, "")}
     told = {**run.facts, **_detected(found), **made}
+    if told.get("kind") in MADE:
+        told.pop("server", None)  # a port of this machine, another one in every run
     return {name: one_line(str(told[name])) for name in NAMES if told.get(name) not in (None, "")}
 
 

@@ -14,6 +14,15 @@ def test_a_record_outranks_what_was_asked_for() -> None:
     assert facts.facts(run) == {"kubernetes": "v1.36.2", "families": "dual", "nodes": "3"}
 
 
+def test_the_address_of_a_cluster_that_a_run_made_is_no_news() -> None:
+    """Of one that was there it tells which; of one that was made only a port."""
+    assert facts.facts(Run("a", {}, record(kind="kubeconfig", server="https://a"))) == {
+        "kind": "kubeconfig",
+        "server": "https://a",
+    }
+    assert facts.facts(Run("a", {}, record(kind="kind", server="https://a"))) == {"kind": "kind"}
+
+
 def test_all_columns_have_the_same_facts_in_the_same_order() -> None:
     """A fact that one of them lacks is a question mark there, and a run without a result has no tally."""
     ran = Run("a", {}, record(decided("A-1", "PASS"), kind="kind", cni="calico v3", boot_s="40"))
