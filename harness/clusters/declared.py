@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.clusters import cni
+from harness.clusters.kind import Request
 from harness.model.capability import Fact, State
 
-EMBEDDED: Mapping[str, str] = {"network-policy": "yes"}
+EMBEDDED: Mapping[str, str] = {"network-policy": "yes", "lb": "yes"}
 """What an embedded cluster has by itself."""
 
 Facts = Mapping[str, Fact]
@@ -22,10 +23,17 @@ def of_plugin(found: Facts) -> Mapping[str, str]:
     return cni.load(name).capabilities if name in cni.names() else {}
 
 
-def contradictions(plugin: cni.Cni, *, families: str, kube_proxy: str, found: Facts) -> list[str]:
-    """A line for everything that was found other than it is declared, for a cluster made with these settings."""
+def of_request(request: Request) -> Mapping[str, str]:
+    """What is declared of everything a kind cluster was made with."""
+    return {**request.cni.capabilities, **({} if request.lb.absent else {"lb": "yes"})}
+
+
+def contradictions(request: Request, found: Facts) -> list[str]:
+    """A line for everything that was found other than it is declared, for a cluster made as requested."""
+    plugin, families, kube_proxy = request.cni, request.chosen_families, request.chosen_proxy
     return [
         *_other_plugin(plugin, found.get("cni")),
+        *_no_addresses(request, found.get("lb")),
         *(
             _line(plugin, declared, fact)
             for declared, fact in _comparable(families, kube_proxy, found)
@@ -66,6 +74,11 @@ def _line(plugin: cni.Cni, declared: str, fact: Fact) -> str:
         f"CNI {plugin.name} is declared {declared}: {said} ({cni.CAPABILITIES[declared]}), "
         f"but {fact.state} was found: {fact.why}"
     )
+
+
+def _no_addresses(request: Request, found: Fact | None) -> Iterator[str]:
+    if not request.lb.absent and found is not None and found.state is State.NO:
+        yield f"{request.lb} was installed, but no LoadBalancer was found: {found.why}"
 
 
 def _other_plugin(plugin: cni.Cni, found: Fact | None) -> Iterator[str]:

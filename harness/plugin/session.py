@@ -136,14 +136,9 @@ class RunSession:
 
     def _notes(self) -> list[str]:
         """What was found other than it is declared."""
-        made, kind = self.owner.made, self.options.kind
-        if made is None or kind is None:
+        if self.options.kind is None:
             return []
-        notes = made.notes
-        several = declared.contradictions(
-            kind.cni, families=notes["families"], kube_proxy=notes["kube_proxy"], found=self.found
-        )
-        return [f"note: {line}" for line in several]
+        return [f"note: {line}" for line in declared.contradictions(self.options.kind, self.found)]
 
     def _tell(self, line: str) -> None:
         """A line of progress while a cluster is made."""
@@ -239,7 +234,7 @@ class RunSession:
 def _declared(access: Access, asked: options.RunOptions) -> Mapping[str, str] | None:
     if access.kind == "embedded":
         return declared.EMBEDDED
-    return asked.kind.cni.capabilities if asked.kind is not None else None
+    return declared.of_request(asked.kind) if asked.kind is not None else None
 
 
 def _both(earlier: TestRecord, later: TestRecord) -> TestRecord:

@@ -16,7 +16,7 @@ from harness.kube.client import Kube
 from harness.kube.errors import NotFound, WaitTimeout
 from harness.kube.patience import Patience
 from harness.model.capability import NEEDS, Fact, State, need
-from harness.model.judgement import NotApplicable, Unmeasured
+from harness.model.judgement import Judgement, NotApplicable, Unmeasured
 from harness.model.refs import Family
 from harness.world.capabilities import Detector, Reads, takes_pods
 from harness.world.capabilities import addresses as families
@@ -184,7 +184,7 @@ class ClusterFacts:
                 raise Unmeasured(f"needs {_words(name)}, and nobody can tell whether it is there: {fact.why}")
 
     def _is_held_to(self, name: str) -> bool:
-        """Whether the network plugin is declared to do it: then not doing it is a broken promise, and no skip."""
+        """Whether what the cluster is made of is declared to do it: then not doing it is a broken promise, no skip."""
         if self._declared is None:
             self._declared = of_plugin({"cni": self.fact("cni")})
         return self._declared.get(name) == "yes"
@@ -193,17 +193,17 @@ class ClusterFacts:
         """Wait until this LoadBalancer Service has an address.
 
         Raises NotApplicable when the cluster gave none to the first Service within `patience` seconds (remembered),
-        Unmeasured when it gives addresses, but not to this one within `timeout`.
+        Unmeasured when it gives addresses, or was made to give them, but not to this one within `timeout`.
         """
-        before = self.fact("lb").state
-        if before is State.NO:
-            raise NotApplicable(f"needs {_words('lb')}: {self.fact('lb').why}")
+        known, promised = self.fact("lb"), self._is_held_to("lb")
+        if known.state is State.NO:
+            raise _no_address(known, promised=promised)
         try:
             self.kube.wait(
                 "services",
                 service,
                 lambda found: bool(found and found.get("status", {}).get("loadBalancer", {}).get("ingress")),
-                timeout=timeout if before is State.YES else patience,
+                timeout=timeout if promised or known.state is State.YES else patience,
                 namespace=namespace,
             )
         except WaitTimeout as error:
@@ -211,10 +211,17 @@ class ClusterFacts:
                 raise Unmeasured(
                     f"no LoadBalancer address within {timeout:g} s, though earlier Services got one"
                 ) from error
-            self.known.tell("lb", Fact.no(why=f"{NO_LOADBALANCER} ({patience:g} s)"))
-            raise NotApplicable(f"needs {_words('lb')}: {self.fact('lb').why}") from error
-        if before is not State.YES:
+            self.known.tell("lb", Fact.no(why=f"{NO_LOADBALANCER} ({timeout if promised else patience:g} s)"))
+            raise _no_address(self.fact("lb"), promised=promised) from error
+        if known.state is not State.YES:
             self.known.tell("lb", Fact.yes(why="a Service got an address"))
+
+
+def _no_address(found: Fact, *, promised: bool) -> Judgement:
+    """A cluster that was made to give addresses and gives none was not measured; any other has nobody who would."""
+    if promised:
+        return Unmeasured(f"the cluster was made with {_words('lb')}: {found.why}")
+    return NotApplicable(f"needs {_words('lb')}: {found.why}")
 
 
 def _words(name: str) -> str:

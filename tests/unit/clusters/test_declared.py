@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from harness.clusters import cni, declared
+from harness.clusters.kind import Request
+from harness.clusters.loadbalancer import LoadBalancer
 from harness.model.capability import Fact
 
 NO, YES, UNKNOWN = Fact.no(why="a probe"), Fact.yes(why="a probe"), Fact.unknown("no rights")
@@ -15,7 +17,9 @@ RUNS = Fact.yes("iptables", why="its DaemonSet")
 
 def told(name: str, families: str = "dual", kube_proxy: str = "iptables", **found: Fact) -> list[str]:
     facts = {key.replace("_", "-"): fact for key, fact in found.items()}
-    return declared.contradictions(cni.load(name), families=families, kube_proxy=kube_proxy, found=facts)
+    keep = "mine" if name == "none" else None
+    asked = Request(cni=cni.load(name), families=families, kube_proxy=kube_proxy, keep=keep)
+    return declared.contradictions(asked, facts)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,6 @@ def told(name: str, families: str = "dual", kube_proxy: str = "iptables", **foun
         ("kindnet", {"network_policy": NO}, "network-policy: yes (enforces NetworkPolicy), but no was found: a probe"),
         ("flannel", {"network_policy": YES}, "network-policy: no (enforces NetworkPolicy), but yes was found: a probe"),
         ("kindnet", {"dual": NO}, "dual-stack: yes (two families), but no was found"),
-        ("weave", {"dual": YES}, "dual-stack: no (two families), but yes was found"),
         ("kindnet", {"v6": NO, "families": YES}, "ipv6: yes (IPv6 alone), but no was found"),
         ("kindnet", {"kp": NO}, "replaces-kube-proxy: no (proxies Services itself), but yes was found"),
         (
@@ -71,3 +74,15 @@ def test_a_plugin_that_was_found_is_held_to_its_own_file() -> None:
     assert declared.of_plugin({"cni": Fact.yes("kindnet", why="")})["network-policy"] == "yes"
     assert declared.of_plugin({"cni": UNKNOWN}) == {}
     assert declared.of_plugin({}) == {}
+
+
+def test_a_load_balancer_that_was_installed_is_held_to_it() -> None:
+    """One that gives no address contradicts its own installation; where none was asked for, nothing does."""
+    asked = Request(cni=cni.load("kindnet"), lb=LoadBalancer.load("metallb"))
+    assert declared.of_request(asked)["lb"] == "yes"
+    assert declared.contradictions(asked, {"lb": UNKNOWN}) == []
+    (line,) = declared.contradictions(asked, {"lb": NO})
+    assert line == "LoadBalancer metallb was installed, but no LoadBalancer was found: a probe"
+    without = Request(cni=cni.load("kindnet"))
+    assert "lb" not in declared.of_request(without)
+    assert declared.contradictions(without, {"lb": NO}) == []

@@ -194,6 +194,16 @@ def test_no_load_balancer_is_a_skip_and_is_remembered() -> None:
     assert kube.addresses == -1, "one wait"
 
 
+def test_a_load_balancer_that_was_installed_is_never_skipped() -> None:
+    """No address within the whole time is unknown, not a skip; the next Service does not wait as long again."""
+    kube = Balanced(0)
+    found = ClusterFacts(kube, kind="kind", declared={"lb": "yes"})
+    for _ in range(2):
+        with pytest.raises(Unmeasured, match=r"made with .*\(2 s\)"):
+            awaited(found)
+    assert kube.addresses == -1, "one wait"
+
+
 def test_a_load_balancer_that_stops_is_unknown_not_skipped() -> None:
     """Where earlier Services got addresses, one that gets none was not measured."""
     found = facts(Balanced(1))
