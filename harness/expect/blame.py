@@ -41,6 +41,7 @@ class Symptom(enum.StrEnum):
     DNS_SILENT = "the DNS server did not answer"
     DNS_UNSERVED = "the Service of the cluster DNS has no ready endpoint"
     DNS_POD_ANSWERS = "a DNS pod answers at its own address"
+    DNS_STRANGER = "who answered at the Service address of the DNS is none of its pods"
     DNS_SERVER_REACHED = "the DNS server answered"
     DNS_ANSWER_WRONG = "the DNS answer is not what the API objects call for"
     RESOLVER_FILE_WRONG = "resolv.conf, hosts or hostname in the pod is not what its spec calls for"
@@ -78,6 +79,12 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(Layer.KUBELET, S.POD_NOT_READY, why="a pod never became Ready"),
     _signature(
         Layer.ENDPOINTSLICES, S.SLICES_WRONG, why="the slices differ from the pods, so all that read them differ"
+    ),
+    _signature(
+        Layer.SERVICE_PROXY,
+        S.DNS_ASKED,
+        S.DNS_STRANGER,
+        why="the DNS pods answer for the zone at their own addresses, somebody else at the Service address of the DNS",
     ),
     _signature(
         Layer.DNS,

@@ -156,8 +156,12 @@ def _symptoms(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[As
     found = {Symptom.DNS_ASKED}
     if any(asked.result.seen is Seen.UNMEASURED for asked in bad):
         found.add(Symptom.UNMEASURED)
-    if any(asked.answer is not None for asked in bad):
-        return frozenset(found | {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG})
+    if answers := [asked.answer for asked in bad if asked.answer is not None]:
+        found |= {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG}
+        if not any(each.authoritative for each in answers) and _pods_are_the_authority(arena, cluster, client, bad[0]):
+            # Packets that no proxy claims leave by the default route, and resolvers on the way answer for anybody.
+            found.add(Symptom.DNS_STRANGER)
+        return frozenset(found)
     return frozenset(found | {Symptom.DNS_SILENT} | _beside(arena, cluster, client, bad[0]))
 
 
@@ -166,15 +170,24 @@ def _beside(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> s
     other = next(arena.pods[ref] for ref in arena.table if ref != client)
     (result,) = arena.ask(client, Tcp(other.address(), 80, timeout=arena.waits.denied_retry_timeout))
     found = {Symptom.POD_ADDRESS_WORKS if answered_by(result) == other.full else Symptom.POD_ADDRESS_FAILS}
-    servers = cluster.dns_endpoints()
-    if not servers:
+    if not cluster.dns_endpoints():
         return found | {Symptom.DNS_UNSERVED}
-    wire = query(asked.question, asked.shape)
-    timeout = arena.waits.dns_timeout
-    asks = [Dns(host, wire, port=port, proto=asked.shape.proto, timeout=timeout) for host, port in servers]
-    if any(each.seen is Seen.REACHED for each in arena.ask(client, *asks)):
+    if any(each.result.seen is Seen.REACHED for each in _at_the_pods(arena, cluster, client, asked)):
         found.add(Symptom.DNS_POD_ANSWERS)
     return found
+
+
+def _pods_are_the_authority(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> bool:
+    """Whether the DNS pods, asked at their own addresses, answer with authority."""
+    told = _at_the_pods(arena, cluster, client, asked)
+    return any(each.answer is not None and each.answer.authoritative for each in told)
+
+
+def _at_the_pods(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> list[Asked]:
+    """The same question, put to every DNS pod at its own address."""
+    wire, shape, timeout = query(asked.question, asked.shape), asked.shape, arena.waits.dns_timeout
+    asks = [Dns(host, wire, port=port, proto=shape.proto, timeout=timeout) for host, port in cluster.dns_endpoints()]
+    return [_read(asked.question, shape, wire, result) for result in arena.ask(client, *asks)]
 
 
 def told(asked: Asked) -> list[str]:

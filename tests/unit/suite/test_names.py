@@ -174,6 +174,22 @@ def test_silence_beside_a_dns_pod_that_answers_blames_the_proxy(ground: Ground) 
     assert str(blame(looked(ground, facts).symptoms).layer) == "service proxy"
 
 
+@pytest.mark.parametrize(("pods", "layer"), [(dns.flags.AA, "service proxy"), (0, "dns")])
+def test_a_stranger_at_the_service_address_blames_the_proxy(ground: Ground, pods: int, layer: str) -> None:
+    """An answer without authority is a resolver's elsewhere, if the DNS pods themselves have it; else it is theirs."""
+    ground.service("x/a")
+    facts = serving(ground, said(dns.rcode.NXDOMAIN, flags=0))
+    reply = said(dns.rcode.NOERROR, f"{name_of(ground)} 30 IN A {CLUSTER_IP}", flags=pods)
+
+    def direct(client: str, ask: Ask) -> Result | None:
+        if not isinstance(ask, Dns) or ask.server != DNS_POD:
+            return None
+        return Result(ask, client, Seen.REACHED, wire=reply(dns.message.from_wire(ask.wire_query)) or b"")
+
+    ground.network.lies.insert(0, direct)
+    assert str(blame(looked(ground, facts).symptoms).layer) == layer
+
+
 @pytest.mark.parametrize("wire", [b"", b"\x00\x01garbage"])
 def test_bytes_that_are_no_message_break_the_promise(ground: Ground, wire: bytes) -> None:
     """Something answered, and it was no DNS."""
