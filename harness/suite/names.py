@@ -158,7 +158,7 @@ def _symptoms(arena: Arena, cluster: ClusterFacts, client: str, bad: Sequence[As
         found.add(Symptom.UNMEASURED)
     if answers := [asked.answer for asked in bad if asked.answer is not None]:
         found |= {Symptom.DNS_SERVER_REACHED, Symptom.DNS_ANSWER_WRONG}
-        if not any(each.authoritative for each in answers) and _pods_are_the_authority(arena, cluster, client, bad[0]):
+        if not any(each.aa for each in answers) and _pods_are_the_authority(arena, cluster, client, bad[0]):
             # Packets that no proxy claims leave by the default route, and resolvers on the way answer for anybody.
             found.add(Symptom.DNS_STRANGER)
         return frozenset(found)
@@ -180,7 +180,7 @@ def _beside(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> s
 def _pods_are_the_authority(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> bool:
     """Whether the DNS pods, asked at their own addresses, answer with authority."""
     told = _at_the_pods(arena, cluster, client, asked)
-    return any(each.answer is not None and each.answer.authoritative for each in told)
+    return any(each.answer is not None and each.answer.aa for each in told)
 
 
 def _at_the_pods(arena: Arena, cluster: ClusterFacts, client: str, asked: Asked) -> list[Asked]:
