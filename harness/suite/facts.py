@@ -44,6 +44,10 @@ class Known(Protocol):
         ...
 
 
+BROKEN_LOOKS_ABSENT = frozenset({"network-policy"})
+"""What leaves nothing behind when it fails: without its policy agent a plugin looks like one that never had any."""
+
+
 class KnownHere:
     """The same for one process."""
 
@@ -184,10 +188,14 @@ class ClusterFacts:
                 raise Unmeasured(f"needs {_words(name)}, and nobody can tell whether it is there: {fact.why}")
 
     def _is_held_to(self, name: str) -> bool:
-        """Whether what the cluster is made of is declared to do it: then not doing it is a broken promise, no skip."""
+        """Whether its absence is a broken promise, and no skip: the network plugin is declared to do it.
+
+        Of what looks the same broken and absent, anything but a declaration that it is not done counts.
+        """
         if self._declared is None:
             self._declared = of_plugin({"cni": self.fact("cni")})
-        return self._declared.get(name) == "yes"
+        told = self._declared.get(name)
+        return told == "yes" or (name in BROKEN_LOOKS_ABSENT and told not in {"no", "partly"})
 
     def await_loadbalancer(self, service: str, *, namespace: str, patience: float, timeout: float) -> None:
         """Wait until this LoadBalancer Service has an address.
