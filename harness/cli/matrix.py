@@ -143,6 +143,8 @@ class Matrix:
         return {folder: _result(future) for folder, future in futures.items()}
 
     def _one(self, runner: Runner, combination: Combination) -> Ended:
+        if runner.stopped:
+            return Ended(None)
         click.echo(f"\nmatrix: {combination.name}: {self._command(combination)}")
         ended = runner.run(combination.options, self._home / combination.folder)
         if ended.code is not None:

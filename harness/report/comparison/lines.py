@@ -20,12 +20,10 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield f"{one_line(comparison.title)}: {comparison.verdict}"
     for column in comparison.columns:
         yield from _column(column)
-    yield ""
-    yield sections.AREAS.upper()
-    for area in comparison.areas:
-        shares = zip(comparison.columns, area.shares, strict=True)
-        said = "".join(f"  {column.key} {share!s:<{WIDEST_SHARE}}" for column, share in shares)
-        yield f"  {one_line(area.name):<{WIDEST_AREA}}{said}".rstrip()
+    if comparison.areas:
+        yield ""
+        yield sections.AREAS.upper()
+    yield from _areas(comparison)
     for kind in sections.shown(comparison):
         yield ""
         yield sections.heading(comparison, kind).upper()
@@ -34,6 +32,13 @@ def lines(comparison: Comparison) -> Iterator[str]:
         yield ""
         yield "CONVERGENCE, LARGEST DIFFERENCES (seconds)"
         yield from _timings(comparison.columns, sections.slowest(comparison))
+
+
+def _areas(comparison: Comparison) -> Iterator[str]:
+    for area in comparison.areas:
+        shares = zip(comparison.columns, area.shares, strict=True)
+        said = "".join(f"  {column.key} {share!s:<{WIDEST_SHARE}}" for column, share in shares)
+        yield f"  {one_line(area.name):<{WIDEST_AREA}}{said}".rstrip()
 
 
 def _column(column: Column) -> Iterator[str]:

@@ -25,11 +25,12 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield f"{text(comparison.verdict)}."
     yield ""
     yield from _header(comparison.columns)
-    yield ""
-    yield f"## {sections.AREAS}"
-    yield ""
-    rows = [[text(area.name), *(str(share) for share in area.shares)] for area in comparison.areas]
-    yield from _table(["", *(column.key for column in comparison.columns)], rows)
+    if comparison.areas:
+        yield ""
+        yield f"## {sections.AREAS}"
+        yield ""
+        rows = [[text(area.name), *(str(share) for share in area.shares)] for area in comparison.areas]
+        yield from _table(["", *(column.key for column in comparison.columns)], rows)
     for kind in sections.shown(comparison):
         yield ""
         yield f"## {sections.heading(comparison, kind)}"

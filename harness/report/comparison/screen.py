@@ -29,8 +29,9 @@ STYLES = {
 def tables(comparison: Comparison) -> Iterator[RenderableType]:
     """The whole comparison, to be printed one after the other."""
     yield _header(comparison)
-    yield Text(f"\n{sections.AREAS}", style="bold")
-    yield _areas(comparison)
+    if comparison.areas:
+        yield Text(f"\n{sections.AREAS}", style="bold")
+        yield _areas(comparison)
     for kind in sections.shown(comparison):
         yield Text(f"\n{sections.heading(comparison, kind)}", style="bold")
         rows = comparison.of(kind)

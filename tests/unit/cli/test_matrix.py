@@ -130,6 +130,7 @@ def test_an_interruption_ends_the_run_and_still_compares(
     assert "not whole: interrupted after 1 tests: KeyboardInterrupt" in told
     assert "no result: not run: the matrix was interrupted before its turn" in told
     assert (home / "comparison.html").exists()
+    assert not (home / "dual").exists()
 
 
 def test_nothing_is_made_when_nothing_can_be_run(

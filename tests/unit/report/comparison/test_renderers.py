@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from harness.report.comparison import html, lines, markdown, screen
-from harness.report.comparison.values import Comparison
+from harness.report.comparison import build, html, lines, markdown, screen
+from harness.report.comparison.values import Comparison, Run
 from tests.unit.report.comparison.runs_by_hand import EVIL, compared, decided, everything
 
 ORDER = (
@@ -142,3 +142,13 @@ def test_lines_have_no_trailing_blanks_and_fit() -> None:
     for line in lines.lines(compared(many, many)):
         assert line == line.rstrip()
         assert len(line) <= 118
+
+
+@every
+def test_a_comparison_of_no_results_has_no_empty_table(render: object) -> None:
+    """Where no run came up the page says what each column is and why, and nothing about areas."""
+    runs = [Run("a", problem="did not come up: no image"), Run("b", problem="cannot be: no mode")]
+    page = render(build.compare(runs, texts={}, title="t"))  # type: ignore[operator]
+    assert "nothing to compare: 0 of 2 columns have a result" in page
+    assert "did not come up: no image" in page
+    assert "by area" not in page.lower()
