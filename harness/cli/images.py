@@ -120,7 +120,7 @@ def save(into: Path, **asked: Any) -> None:
         raise ClusterError(f"{into}: is a file; name a folder, or an archive that ends in .tar")
     here = stock.Stock(docker, offline=asked["offline"] is not None, tell=click.echo)
     wanted = dict.fromkeys(each.image for each in found.images)
-    names = [here.named(here.must_have(each, option="another option")) for each in wanted]
+    names = [here.named(here.must_have(each, option="its option")) for each in wanted]
     if folder:
         for each in stock.files(found.plan, architecture=platform(info).partition("/")[2]):
             write_atomic(into / each.sha256, _downloads(asked["offline"]).get(each))
