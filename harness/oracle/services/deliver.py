@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.model.refs import Family
 from harness.oracle.endpointslices import HEADLESS_LABEL
+from harness.oracle.policy.endpoints import addresses_of
 from harness.oracle.services.values import (
     Backend,
     Client,
@@ -215,7 +216,8 @@ def _source(snapshot: Snapshot, via: Via, client: Client, family: Family, entry:
     if via is Via.CLUSTER_IP and client.where is Where.POD:
         return Source(own, why="a pod's address is kept through a ClusterIP")
     if via is Via.CLUSTER_IP and client.where is Where.NODE:
-        return Source(own, networks, why="some address of the node")
+        others = _others(snapshot, client, {client.node}, family)
+        return Source(own, networks, why="some address of the node", rewritten=True, others=others)
     if via is Via.CLUSTER_IP:
         return Source(any=True, why="a ClusterIP dialled from outside is not promised")
     masquerading = [node_client(snapshot, each) for each in {entry, client.node} if each]
@@ -223,7 +225,30 @@ def _source(snapshot: Snapshot, via: Via, client: Client, family: Family, entry:
     ranges = networks.union(*(networks_of(each.networks, family) for each in masquerading))
     if client.where is Where.OUTSIDE and not entry:
         return Source(any=True, why="any node may have taken it in and rewritten the source")
-    return Source(addresses, ranges, why="the node it came in by may rewrite the source")
+    others = _others(snapshot, client, {entry, client.node}, family)
+    why = "the node it came in by may rewrite the source"
+    return Source(addresses, ranges, why=why, rewritten=True, others=others)
+
+
+def _others(snapshot: Snapshot, client: Client, nodes: set[str], family: Family) -> frozenset[str]:
+    """What belongs to other pods than the client, and to other nodes than these.
+
+    The ranges of those nodes are theirs only where pods have addresses of the range of their node: network plugins with
+    an address management of their own give them out as they like.
+    """
+    pods = [(pod, each) for pod in snapshot.pods for each in addresses_of(pod) if not pod["spec"].get("hostNetwork")]
+    elsewhere = [node_client(snapshot, name_of(each)) for each in snapshot.nodes if name_of(each) not in nodes]
+    found = {each for _, each in pods if each not in client.addresses}
+    found.update(address for node in elsewhere for address in node.addresses)
+    if all(_in_range_of_its_node(snapshot, pod, each) for pod, each in pods):
+        found.update(network for node in elsewhere for network in node.networks)
+    return frozenset(each for each in found if Family.of(each) is family)
+
+
+def _in_range_of_its_node(snapshot: Snapshot, pod: Raw, address: str) -> bool:
+    node = str(pod["spec"].get("nodeName") or "")
+    networks = node_client(snapshot, node).networks if node else ()
+    return any(ipaddress.ip_address(address) in ipaddress.ip_network(each) for each in networks)
 
 
 def _delivery(

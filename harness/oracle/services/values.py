@@ -69,24 +69,34 @@ class Backend:
 
 @dataclass(frozen=True)
 class Source:
-    """Which client addresses a backend may see: listed ones, those in networks, or any."""
+    """Which client addresses a backend may see: listed ones, those in networks, or any.
+
+    Nodes have addresses that no API object names, on bridges and tunnels of the network plugin. Where a node may put
+    its own in place of the client's (`rewritten`), every address may be seen that is not known to be somebody else's.
+    """
 
     addresses: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()
     any: bool = False
     why: str = ""
+    rewritten: bool = False
+    others: frozenset[str] = frozenset()
+    """Addresses and networks that are somebody else's."""
 
     def admits(self, address: str) -> bool:
         """Whether this address may be seen."""
         found = ipaddress.ip_address(address)
-        return (
-            self.any
-            or any(ipaddress.ip_address(each) == found for each in self.addresses)
-            or any(found in ipaddress.ip_network(each) for each in self.networks)
-        )
+
+        def among(ranges: frozenset[str]) -> bool:
+            return any(found in ipaddress.ip_network(each) for each in ranges)
+
+        return self.any or among(self.addresses | self.networks) or (self.rewritten and not among(self.others))
 
     def __str__(self) -> str:
-        return "any" if self.any else " or ".join(sorted(self.addresses | self.networks))
+        if self.any:
+            return "any"
+        listed = sorted(self.addresses | self.networks)
+        return " or ".join([*listed, "an address of the node's own"] if self.rewritten else listed)
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,20 @@ SOURCES: list[tuple[str, dict[str, Any], str, Via, dict[str, Any], list[str], li
 ]
 
 
+@pytest.mark.parametrize(("who", "via", "how"), [("A", Via.CLUSTER_IP, {}), ("p90", NP, {"entry": "B"})])
+def test_a_node_may_show_an_address_that_no_object_names(who: str, via: Via, how: dict[str, Any]) -> None:
+    """Bridges and tunnels of network plugins: 10.32.0.1 is a node's, or nobody's we know; a pod's it is not."""
+    source = ask(world(), service(), who, via, **how).source
+    assert source.admits("10.32.0.1")
+    assert "an address of the node's own" in str(source)
+    assert not source.admits("172.18.0.4"), "another node's"
+    assert not source.admits("10.244.2.7"), "the range of another node"
+    stray = pod("p7", "C", status={"podIPs": [{"ip": "10.32.0.7"}]})
+    loose = ask(world().replacing(stray), service(), who, via, **how).source
+    assert not loose.admits("10.32.0.7"), "another pod's"
+    assert loose.admits("10.244.2.7"), "where pods are not in the range of their node, ranges say nothing"
+
+
 @pytest.mark.parametrize(("row", "spec", "who", "via", "how", "good", "bad"), SOURCES, ids=[row[0] for row in SOURCES])
 def test_which_source_may_be_seen(
     row: str, spec: dict[str, Any], who: str, via: Via, how: dict[str, Any], good: list[str], bad: list[str]
