@@ -60,8 +60,8 @@ class Fact:
         return cls(State(told["state"]), str(told.get("value", "")), str(told.get("why", "")))
 
     def __str__(self) -> str:
-        told = f"{self.state} {self.value}".strip()
-        return f"{told} ({self.why})" if self.why else told
+        told = f"{self.state}, {self.value}" if self.value else str(self.state)
+        return f"{told}: {self.why}" if self.why else told
 
 
 @dataclass(frozen=True)

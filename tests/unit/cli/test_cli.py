@@ -200,7 +200,7 @@ def test_the_doctor_says_what_the_cluster_can_do() -> None:
     """A line for each fact; what cannot be read is unknown with the reason, and no finding is bad for it."""
     kube: Any = ReviewingKube()
     told = {each.what: each for each in cluster(kube) if each.what.startswith("capability ")}
-    assert told["capability kubernetes"].told == "yes v1.36.0 (/version)"
+    assert told["capability kubernetes"].told == "yes, v1.36.0: /version"
     assert told["capability cni"].told.startswith("unknown")
     assert {each.state for each in told.values()} == {State.NOTED}
 

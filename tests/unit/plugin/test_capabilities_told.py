@@ -96,7 +96,7 @@ def test_the_reports_carry_facts_and_the_reason_of_a_skip(told: Any) -> None:
         ("SKIP", "needs NetworkPolicy to be enforced: a policy changed nothing")
     ]
     properties = {each.get("name"): each.get("value") for each in junit.iter("property")}
-    assert properties["capability.cni"] == "yes flannel (DaemonSet kube-flannel/kube-flannel-ds)"
+    assert properties["capability.cni"] == "yes, flannel: DaemonSet kube-flannel/kube-flannel-ds"
     skipped = junit.find(".//skipped")
     assert skipped is not None
     assert skipped.get("message") == "needs NetworkPolicy to be enforced: a policy changed nothing"

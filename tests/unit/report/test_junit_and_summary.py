@@ -61,8 +61,8 @@ def test_capabilities_are_properties_by_name() -> None:
     assert {each.get("name"): each.get("value") for each in suite[0]} == {
         "run": "abc",
         "kind": "kind",
-        "capability.cni": "yes kindnet (its DaemonSet)",
-        "capability.network-policy": "unknown (only packets tell)",
+        "capability.cni": "yes, kindnet: its DaemonSet",
+        "capability.network-policy": "unknown: only packets tell",
     }
 
 
