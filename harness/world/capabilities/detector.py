@@ -46,6 +46,10 @@ FACTS: Mapping[str, Find] = {
 """What is told of a cluster, in this order: the needs of tests, and what only explains a result."""
 
 
+UNEXPECTED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""What reading raises when an object of somebody else's cluster lacks what such objects have: no reason to end a run."""
+
+
 class Detector:
     """The facts of one cluster."""
 
@@ -64,16 +68,18 @@ class Detector:
         return {name: self.fact(name) for name in FACTS}
 
     def _find(self, name: str) -> Fact:
+        wanted = VERSION.fullmatch(name)
+        find = functools.partial(_at_least, int(wanted[1]), int(wanted[2])) if wanted else FACTS[name]
         try:
-            if wanted := VERSION.fullmatch(name):
-                return _at_least(int(wanted[1]), int(wanted[2]), self.reads.version)
-            return FACTS[name](self.reads)
+            return find(self.reads)
         except KubeError as error:
             return Fact.unknown(str(error))
+        except UNEXPECTED as error:
+            return Fact.unknown(f"an object of the API is not as expected: {error!r}")
 
 
-def _at_least(major: int, minor: int, version: str) -> Fact:
-    found = re.match(r"v?(\d+)\.(\d+)", version)
+def _at_least(major: int, minor: int, reads: Reads) -> Fact:
+    found = re.match(r"v?(\d+)\.(\d+)", reads.version)
     if found is None:
-        return Fact.unknown(f"the server calls its version {version!r}")
-    return Fact.whether((int(found[1]), int(found[2])) >= (major, minor), why=f"the server is {version}")
+        return Fact.unknown(f"the server calls its version {reads.version!r}")
+    return Fact.whether((int(found[1]), int(found[2])) >= (major, minor), why=f"the server is {reads.version}")

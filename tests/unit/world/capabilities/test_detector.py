@@ -60,6 +60,22 @@ def test_nothing_readable_is_unknown_and_never_no() -> None:
     assert "cannot list nodes" in found["nodes2"].why
 
 
+def test_odd_objects_do_not_end_a_run() -> None:
+    """What lacks a field that such objects have leaves its fact unknown, and the other facts as they are."""
+    kube = cluster()
+    kube.objects["pods", "kube-system", "coredns-1"]["spec"]["containers"] = []
+    kube.objects["servicecidrs.networking.k8s.io", "", "kubernetes"]["spec"]["cidrs"] = ["not an address"]
+    found = detector(kube).all()
+    assert [str(found[name].state) for name in ("dns", "dual", "cni")] == ["unknown", "unknown", "yes"]
+    assert "not as expected" in found["dns"].why
+
+
+def test_a_fact_nobody_knows_is_an_error() -> None:
+    """Not unknown: it is a mistake of ours."""
+    with pytest.raises(KeyError):
+        fact(cluster(), "nodse2")
+
+
 @pytest.mark.parametrize(("need", "there"), [("k8s>=1.36", "yes"), ("k8s>=1.4", "yes"), ("k8s>=1.37", "no")])
 def test_versions_are_numbers(need: str, there: str) -> None:
     """1.4 is older than 1.36."""
