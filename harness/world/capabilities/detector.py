@@ -47,7 +47,7 @@ FACTS: Mapping[str, Find] = {
 
 
 UNEXPECTED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-"""What reading raises when an object of somebody else's cluster lacks what such objects have: no reason to end a run."""
+"""What reading raises when an object of somebody's cluster lacks what such objects have: no reason to end a run."""
 
 
 class Detector:
