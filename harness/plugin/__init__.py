@@ -50,10 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(Controller(run), "harness.controller")
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say at once what the run is about, and what the cluster can do."""
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say at once what the run is about."""
     run = config.stash.get(RUN, None)
-    return [f"harness: {line}" for line in run.header()] if run is not None else []
+    return f"harness: {run.headline}" if run is not None else None
 
 
 @pytest.hookimpl(wrapper=True)

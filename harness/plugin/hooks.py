@@ -45,6 +45,7 @@ class Recorder:
             self._run.owner.access()
         except ClusterError as refusal:
             raise pytest.UsageError(str(refusal)) from None
+        self._run.tell_found()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:

@@ -96,7 +96,7 @@ class RunSession:
         self.found: dict[str, Fact] = {}
         """What the cluster can do."""
         self._told = False
-        """Whether the run's first lines could say so."""
+        """Whether that was said before the first test."""
         self.left: list[str] = []
         provider = self.options.provider(self.run, logs=self.directory / "cluster", tell=self._tell)
         self.owner = ClusterOwner(provider, prepare=self._move_in)
@@ -126,10 +126,12 @@ class RunSession:
         about = f"Kubernetes {self.facts['kubernetes']}, {made.notes['node_image']}, ready in {made.notes['boot_s']} s"
         return f"{self.options.headline}; {about}"
 
-    def header(self) -> list[str]:
-        """The run's first lines: what it is about, and, when the cluster is there by then, what that can do."""
-        self._told = bool(self.found)
-        return [self.headline, *self._capabilities(), *self._notes()]
+    def tell_found(self) -> None:
+        """Say before the first test what the cluster can do, once it is there, and what contradicts its making."""
+        if self.found and not self._told:
+            self._told = True
+            for line in (*self._capabilities(), *self._notes()):
+                self._tell(line)
 
     def _capabilities(self) -> list[str]:
         return [f"found: {line}" for line in capabilities.lines(self.found)]
@@ -215,7 +217,7 @@ class RunSession:
     """Failed tests that are not ours: they keep pytest's own meaning."""
 
     def summary(self) -> list[str]:
-        """The terminal's last lines; what the cluster can do is among them when the first lines came too early."""
+        """The terminal's last lines; what the cluster can do is among them when it came later than the first test."""
         before = [] if self._told else self._capabilities()
         return [*before, *summary.lines(self.record(), self.directory)]
 

@@ -36,8 +36,10 @@ def make(config):
     run.facts = {{"kind": "kind", "kubernetes": "v1.36.2"}}
     run.found = dict(FOUND)
 
-def {hook}:
-    make({config})
+def pytest_collection_finish(session):
+    make(session.config)
+    if {early}:
+        session.config.stash[RUN].tell_found()
 """
 TEST = '''
 from harness.suite import NotApplicable, requirement
@@ -49,18 +51,14 @@ def test_lacking():
 '''
 OTHER = "note: CNI kindnet was asked for, but CNI flannel was found: DaemonSet kube-flannel/kube-flannel-ds"
 IGNORED = "note: CNI kindnet is declared network-policy: yes (enforces NetworkPolicy), but no was found: a policy"
-EARLY = {"hook": "pytest_sessionstart(session)", "config": "session.config"}
-LATE = {"hook": "pytest_collection_finish(session)", "config": "session.config"}
 
 
 @pytest.fixture
 def told(pytester: pytest.Pytester) -> Any:
     """Runs the test with a cluster that is there early or late: what pytest printed, run.json, junit.xml."""
 
-    def run(when: dict[str, str]) -> tuple[str, dict[str, Any], ET.Element]:
-        hooked = MADE.format(**when)
-        first = "@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionstart"
-        pytester.makeconftest(hooked.replace("def pytest_sessionstart", first))
+    def run(*, early: bool) -> tuple[str, dict[str, Any], ET.Element]:
+        pytester.makeconftest(MADE.format(early=early))
         pytester.makepyfile(TEST)
         result = pytester.runpytest("-p", "no:cacheprovider", "--report", "told")
         record = json.loads((pytester.path / "told/run.json").read_text())
@@ -70,9 +68,9 @@ def told(pytester: pytest.Pytester) -> Any:
 
 
 def test_the_first_lines_tell_what_was_found_and_every_contradiction(told: Any) -> None:
-    """When the cluster is there before the first test; contradictions are repeated at the end."""
-    printed, record, _ = told(EARLY)
-    before, _, after = printed.partition("collected")
+    """When the cluster is there before the first test; contradictions are repeated at the end, the rest is not."""
+    printed, record, _ = told(early=True)
+    before, _, after = printed.partition("= promises =")
     assert "harness: found: Kubernetes v1.36.2, CNI flannel" in before
     assert f"harness: {OTHER}" in before
     assert f"harness: {IGNORED}" in before
@@ -83,14 +81,14 @@ def test_the_first_lines_tell_what_was_found_and_every_contradiction(told: Any) 
 
 def test_a_cluster_that_came_later_is_told_at_the_end(told: Any) -> None:
     """An embedded cluster is made when the first test needs it."""
-    before, _, after = told(LATE)[0].partition("collected")
+    before, _, after = told(early=False)[0].partition("= promises =")
     assert "found: Kubernetes" not in before
     assert "found: Kubernetes v1.36.2, CNI flannel" in after
 
 
 def test_the_reports_carry_facts_and_the_reason_of_a_skip(told: Any) -> None:
     """run.json and JUnit: each fact with its reason, and SKIP with what was missing."""
-    _, record, junit = told(EARLY)
+    _, record, junit = told(early=True)
     assert record["cluster"]["capabilities"]["network-policy"] == {"state": "no", "why": "a policy changed nothing"}
     assert [(test["verdict"], test["reason"]) for test in record["tests"]] == [
         ("SKIP", "needs NetworkPolicy to be enforced: a policy changed nothing")
