@@ -29,6 +29,7 @@ from harness.plugin.turns import Turns
 from harness.report import capabilities, junit, summary
 from harness.report.jsonlines import ProbeLog
 from harness.report.record import RunRecord, TestRecord, exit_code
+from harness.world import nodes
 from harness.world.capabilities import Detector, Reads
 from harness.world.ownership import Owner, new_run_id
 from harness.world.rights import NotAllowedError, must_be_allowed
@@ -95,6 +96,8 @@ class RunSession:
         self.facts: dict[str, Any] = {}
         self.found: dict[str, Fact] = {}
         """What the cluster can do."""
+        self.away: list[str] = []
+        """Nodes that take no part, a line each."""
         self._told = False
         """Whether that was said before the first test."""
         self.left: list[str] = []
@@ -111,9 +114,12 @@ class RunSession:
         try:
             if access.kind != "embedded":
                 must_be_allowed(kube)
+            there = kube.list("nodes").items
+            nodes.must_be_some(there)
+            self.away = nodes.absent(there)
             self.tenancy = Tenancy.begin(kube, self.run, clock=self.clock, waits=self.options.waits)
             self.found = Detector(Reads(kube, kind=access.kind)).all()
-        except (KubeError, NotAllowedError) as error:
+        except (KubeError, NotAllowedError, nodes.NoNodeError) as error:
             raise ClusterError(str(error)) from error
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
 
@@ -137,10 +143,10 @@ class RunSession:
         return [f"found: {line}" for line in capabilities.lines(self.found)]
 
     def _notes(self) -> list[str]:
-        """What was found other than it is declared."""
-        if self.options.kind is None:
-            return []
-        return [f"note: {line}" for line in declared.contradictions(self.options.kind, self.found)]
+        """Nodes that take no part, and what was found other than it is declared."""
+        made = self.options.kind
+        several = [*self.away, *(declared.contradictions(made, self.found) if made is not None else ())]
+        return [f"note: {line}" for line in several]
 
     def _tell(self, line: str) -> None:
         """A line of progress while a cluster is made."""
