@@ -67,9 +67,10 @@ def _signature(layer: Layer, *when: Symptom, why: str, unless: Iterable[Symptom]
 
 S = Symptom
 SIGNATURES: tuple[Signature, ...] = (
+    # What was seen to pass has passed, whatever else was not measured.
+    _signature(Layer.POLICY, S.DENIED_BUT_OPEN, why="packets pass that no rule admits"),
     _signature(Layer.HARNESS, S.UNMEASURED, why="nothing was measured: look at the agent and its stream first"),
     _signature(Layer.KUBELET, S.RESOLVER_FILE_WRONG, why="the kubelet writes resolv.conf, hosts and the hostname"),
-    _signature(Layer.POLICY, S.DENIED_BUT_OPEN, why="packets pass that no rule admits"),
     _signature(
         Layer.POLICY,
         S.ALLOWED_BUT_CLOSED,

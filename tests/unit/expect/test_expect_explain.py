@@ -105,6 +105,7 @@ def test_an_empty_grid_is_its_title() -> None:
     [
         ({Symptom.UNMEASURED, Symptom.DNS_ANSWER_WRONG}, Layer.HARNESS),
         ({Symptom.DENIED_BUT_OPEN}, Layer.POLICY),
+        ({Symptom.UNMEASURED, Symptom.DENIED_BUT_OPEN}, Layer.POLICY),
         ({Symptom.ALLOWED_BUT_CLOSED, Symptom.WORKED_BEFORE_POLICY}, Layer.POLICY),
         ({Symptom.DNS_ANSWER_WRONG, Symptom.DNS_ASKED}, Layer.DNS),
         ({Symptom.DNS_ANSWER_WRONG, Symptom.SLICES_WRONG}, Layer.ENDPOINTSLICES),
