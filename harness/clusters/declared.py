@@ -14,6 +14,10 @@ from harness.model.capability import Fact, State
 EMBEDDED: Mapping[str, str] = {"network-policy": "yes", "lb": "yes"}
 """What an embedded cluster has by itself."""
 
+FAMILY_NEEDS = {"ipv4": ("v4",), "ipv6": ("v6",), "dual": ("v4", "v6", "dual")}
+PROXY_NEEDS = {"iptables": "kp-iptables", "nftables": "kp-nft", "ipvs": "kp-ipvs"}
+"""What tests need (`harness.model.capability`), by the options that make it."""
+
 Facts = Mapping[str, Fact]
 
 
@@ -24,8 +28,25 @@ def of_plugin(found: Facts) -> Mapping[str, str]:
 
 
 def of_request(request: Request) -> Mapping[str, str]:
-    """What is declared of everything a kind cluster was made with."""
-    return {**request.cni.capabilities, **({} if request.lb.absent else {"lb": "yes"})}
+    """What is declared of everything a kind cluster was made with, and what it was made to have."""
+    nodes = request.nodes - (request.nodes > 1 and not request.control_plane_takes_pods)
+    proxy = request.chosen_proxy
+    made = [
+        *(f"nodes{count}" for count in (2, 3) if nodes >= count),
+        *(() if proxy == "none" else ("kp", PROXY_NEEDS[proxy])),
+        *(() if request.lb.absent else ("lb",)),
+    ]
+    return {**request.cni.capabilities, **of_families(request.chosen_families), **dict.fromkeys(made, "yes")}
+
+
+def of_embedded(families: str) -> Mapping[str, str]:
+    """What an embedded cluster is made to have."""
+    return {**EMBEDDED, **of_families(families)}
+
+
+def of_families(families: str) -> dict[str, str]:
+    """What pods have in a cluster that is made with these families."""
+    return dict.fromkeys(FAMILY_NEEDS[families], "yes")
 
 
 def contradictions(request: Request, found: Facts) -> list[str]:

@@ -154,7 +154,8 @@ def _contradiction(cluster: str, get: Any) -> str | None:
         return "--seed is for the embedded cluster's jitter: leave it out with --cluster kind"
     if cluster == "embedded" and get("--families") not in {None, *FAMILIES}:
         return f"--families {get('--families')}: an embedded cluster is {' or '.join(FAMILIES)}"
-    given = [name for name in KIND_ONLY if get(name) not in (None, [], False)]
+    # By what they are, not by their value: `--nodes 0` is given, too.
+    given = [name for name in KIND_ONLY if not any(get(name) is unset for unset in (None, False)) and get(name) != []]
     if cluster != "kind" and given:
         return f"{given[0]} shapes a kind cluster: add --cluster kind"
     return None

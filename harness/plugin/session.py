@@ -64,7 +64,7 @@ class WorkerSession:
     @functools.cached_property
     def known(self) -> SharedFacts:
         """What the workers found out about the cluster."""
-        return SharedFacts(self.directory)
+        return SharedFacts(self.directory, self.owner.run)
 
     @property
     def declared(self) -> Mapping[str, str] | None:
@@ -177,7 +177,7 @@ class RunSession:
 
     def end(self) -> None:
         """Leave the cluster as it was found, write the report, remove the cluster."""
-        self.found |= SharedFacts(self.directory).all()
+        self.found |= SharedFacts(self.directory, self.run).all()
         if self.owner.made is not None and self.tests:
             self._diagnose()
         if self.tenancy is not None:
@@ -241,7 +241,7 @@ class RunSession:
 
 def _declared(access: Access, asked: options.RunOptions) -> Mapping[str, str] | None:
     if access.kind == "embedded":
-        return declared.EMBEDDED
+        return declared.of_embedded(asked.families)
     return declared.of_request(asked.kind) if asked.kind is not None else None
 
 

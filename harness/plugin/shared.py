@@ -1,7 +1,7 @@
 """What workers of a run found out by probing, each once: a file in the report directory, locked while somebody probes.
 
 The kernel gives the lock back when a worker dies. What nobody could tell is not written down: it may have been the
-worker's own trouble, and the next one asks for itself.
+worker's own trouble, and the next one asks for itself. What a killed run left there is not listened to.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ FILES = (LOCK, FILE)
 class SharedFacts:
     """The facts between the workers of one run."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, run: str) -> None:
+        self._run = run
         self._lock = directory / LOCK
         self._file = directory / FILE
         self._ours: dict[str, Fact] = {}
@@ -51,15 +52,17 @@ class SharedFacts:
         """Everything that was found out."""
         try:
             told = json.loads(self._file.read_text())
-        except FileNotFoundError:
+            facts = told["facts"] if told["run"] == self._run else {}
+            return {name: Fact.of(each) for name, each in facts.items()}
+        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
             return {}
-        return {name: Fact.of(each) for name, each in told.items()}
 
     def _keep(self, name: str, fact: Fact) -> Fact:
         self._ours[name] = fact
         if fact.state is not State.UNKNOWN:
             several = {**self.all(), name: fact}
-            write_atomic(self._file, json.dumps({key: each.as_dict() for key, each in several.items()}).encode())
+            facts = {key: each.as_dict() for key, each in several.items()}
+            write_atomic(self._file, json.dumps({"run": self._run, "facts": facts}).encode())
         return fact
 
     @contextlib.contextmanager

@@ -68,11 +68,15 @@ class ArenaPod:
         return f"{self.namespace}/{self.name}"
 
     def address(self, family: Family | str | None = None) -> str:
-        """Its address: the first, or the one of a family. Raises NotApplicable without one."""
+        """Its address: the first, or the one of a family. Raises Unmeasured without one.
+
+        Who asks for a family does so because the cluster has it: a pod that was given none of it is no reason to skip.
+        """
         for each in self.addresses:
             if family is None or Family.of(each) == family:
                 return each
-        raise NotApplicable(f"pod {self.ref} has no {family} address: the cluster is single-stack")
+        have = ", ".join(self.addresses) or "none"
+        raise Unmeasured(f"pod {self.ref} on {self.node} was given no {family} address, it has {have}")
 
     @classmethod
     def of(cls, ref: str, pod: Mapping[str, Any]) -> ArenaPod:

@@ -180,22 +180,28 @@ class ClusterFacts:
         if unknown := sorted(name for name in wanted if need(name) is None):
             raise ValueError(f"unknown needs {unknown}; known: {sorted(NEEDS)} and k8s>=X.Y")
         found = {name: self.fact(name) for name in wanted}
-        missing = [name for name, fact in found.items() if fact.state is State.NO and not self._is_held_to(name)]
-        if missing:
-            raise NotApplicable("needs " + "; ".join(f"{_words(name)}: {found[name].why}" for name in sorted(missing)))
+        missing = [name for name, fact in found.items() if fact.state is State.NO]
+        if absent := sorted(name for name in missing if not self._is_held_to(name)):
+            raise NotApplicable("needs " + "; ".join(f"{_words(name)}: {found[name].why}" for name in absent))
+        for name in missing:
+            if not _running_decides(name):
+                raise _lacks(name, found[name])
         for name, fact in found.items():
             if fact.state is State.UNKNOWN and not _running_decides(name):
                 raise Unmeasured(f"needs {_words(name)}, and nobody can tell whether it is there: {fact.why}")
 
     def _is_held_to(self, name: str) -> bool:
-        """Whether its absence is a broken promise, and no skip: the network plugin is declared to do it.
+        """Whether its absence is a broken promise, and no skip: the cluster was made with it, or its plugin does it.
 
-        Of what looks the same broken and absent, anything but a declaration that it is not done counts.
+        Of what looks the same broken and absent, anything but a declaration that it is not done counts. Whoever gives
+        load balancers their addresses is held to it where it is seen to run.
         """
+        if name == "lb" and self._detector.fact("lb").value:
+            return True
         if self._declared is None:
             self._declared = of_plugin({"cni": self.fact("cni")})
         told = self._declared.get(name)
-        return told == "yes" or (name in BROKEN_LOOKS_ABSENT and told not in {"no", "partly"})
+        return told == "yes" or (name in BROKEN_LOOKS_ABSENT and told != "no")
 
     def await_loadbalancer(self, service: str, *, namespace: str, patience: float, timeout: float) -> None:
         """Wait until this LoadBalancer Service has an address.
@@ -219,17 +225,25 @@ class ClusterFacts:
                 raise Unmeasured(
                     f"no LoadBalancer address within {timeout:g} s, though earlier Services got one"
                 ) from error
-            self.known.tell("lb", Fact.no(why=f"{NO_LOADBALANCER} ({timeout if promised else patience:g} s)"))
-            raise _no_address(self.fact("lb"), promised=promised) from error
+            nobody = Fact.no(why=f"{NO_LOADBALANCER} ({timeout if promised else patience:g} s)")
+            self.known.tell("lb", nobody)
+            told = self.fact("lb")
+            # Another worker's Service may have got one in this very moment; then this one was not waited for.
+            raise _no_address(
+                told if told.state is State.NO else nobody, promised=promised or told != nobody
+            ) from error
         if known.state is not State.YES:
             self.known.tell("lb", Fact.yes(why="a Service got an address"))
 
 
 def _no_address(found: Fact, *, promised: bool) -> Judgement:
-    """A cluster that was made to give addresses and gives none was not measured; any other has nobody who would."""
-    if promised:
-        return Unmeasured(f"the cluster was made with {_words('lb')}: {found.why}")
-    return NotApplicable(f"needs {_words('lb')}: {found.why}")
+    """A cluster that has to give addresses and gives none was not measured; any other has nobody who would."""
+    return _lacks("lb", found) if promised else NotApplicable(f"needs {_words('lb')}: {found.why}")
+
+
+def _lacks(name: str, found: Fact) -> Unmeasured:
+    """What a cluster was made with, or is seen to have, and does not show."""
+    return Unmeasured(f"the cluster is supposed to have {_words(name)}: {found.why}")
 
 
 def _words(name: str) -> str:

@@ -7,7 +7,7 @@ and somebody else's network may have the same. Source: Node v1 (core); the kubel
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 
@@ -22,6 +22,9 @@ REACH = 1.0
 """Seconds for TCP and TLS with a node: a network that is reached at all answers in milliseconds."""
 
 NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH}
+LISTED = 10
+"""Nodes that are named: clusters have a thousand, and a reason is one line."""
+
 STAND_IN = "pods stand in"
 """Who dials NodePorts and load balancers where this machine cannot: pods, also on nodes without a backend."""
 
@@ -30,15 +33,20 @@ Seen = Callable[[str], bytes]
 
 def count(reads: Reads) -> Fact:
     """How many nodes there are."""
-    ready, open_ = len(reads.nodes), len(_open(reads))
-    told = f"{ready} node{'s' if ready != 1 else ''}"
-    return Fact.yes(told if ready == open_ else f"{told}, {open_} take pods", why="Ready Linux nodes")
+    ready, open_, lame = len(reads.nodes), len(_open(reads)), len(reads.lame_nodes)
+    told = [f"{ready} node{'s' if ready != 1 else ''}"]
+    told += [f"{open_} take pods"] if ready != open_ else []
+    told += [f"{lame} more out of order"] if lame else []
+    return Fact.yes(", ".join(told), why=f"Ready Linux nodes{_list(reads.lame_nodes, 'out of order: ')}")
 
 
 def at_least(wanted: int, reads: Reads) -> Fact:
-    """Whether there are so many nodes that take ordinary pods."""
+    """Whether there are so many nodes that take ordinary pods. One that is out of order is there, and cannot tell."""
     names = [_name(node) for node in _open(reads)]
-    return Fact.whether(len(names) >= wanted, why=f"found {len(names)}{_list(names)}")
+    found = f"found {len(names)}{_list(names)}"
+    if len(names) < wanted <= len({*names, *reads.lame_nodes}):
+        return Fact.unknown(f"{found}{_list(reads.lame_nodes, 'out of order: ')}")
+    return Fact.whether(len(names) >= wanted, why=found)
 
 
 def zones(wanted: int, reads: Reads) -> Fact:
@@ -116,5 +124,7 @@ def _name(node: Object) -> str:
     return str(node["metadata"]["name"])
 
 
-def _list(names: list[str]) -> str:
-    return f" ({', '.join(names)})" if names else ""
+def _list(names: Sequence[str], what: str = "") -> str:
+    """In brackets, the first few of them."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f" ({what}{', '.join(names[:LISTED])}{more})" if names else ""

@@ -17,6 +17,12 @@ from harness.kube.patience import Patience
 SYSTEM = "kube-system"
 DNS_LABELS = "k8s-app=kube-dns"
 
+TROUBLES = frozenset(
+    f"node.kubernetes.io/{each}"
+    for each in ("not-ready", "unreachable", "network-unavailable", "disk-pressure", "memory-pressure", "pid-pressure")
+)
+"""Taints that Kubernetes itself puts on nodes that are not well, and takes away again."""
+
 Object = dict[str, Any]
 
 
@@ -39,7 +45,17 @@ class Reads:
     @functools.cached_property
     def nodes(self) -> tuple[Object, ...]:
         """Ready Linux nodes by name."""
-        found = [node for node in self._patient(lambda: self.kube.list("nodes")).items if is_ready_linux(node)]
+        return tuple(node for node in self._all_nodes if is_ready_linux(node))
+
+    @functools.cached_property
+    def lame_nodes(self) -> tuple[str, ...]:
+        """Names of the Linux nodes that would take ordinary pods if they were well."""
+        lame = [node for node in self._all_nodes if _is_linux(node) and not (is_ready_linux(node) and takes_pods(node))]
+        return tuple(str(node["metadata"]["name"]) for node in lame if takes_pods(node, despite=TROUBLES))
+
+    @functools.cached_property
+    def _all_nodes(self) -> tuple[Object, ...]:
+        found = self._patient(lambda: self.kube.list("nodes")).items
         return tuple(sorted(found, key=lambda node: str(node["metadata"]["name"])))
 
     @functools.cached_property
@@ -63,9 +79,10 @@ class Reads:
         return tuple(self._patient(lambda: self.kube.list("pods", namespace=SYSTEM, labels=DNS_LABELS)).items)
 
     @functools.cached_property
-    def services(self) -> tuple[Object, ...]:
-        """All Services."""
-        return tuple(self._patient(lambda: self.kube.list("services")).items)
+    def balanced_services(self) -> tuple[Object, ...]:
+        """Services of type LoadBalancer: a few, of the thousands that a cluster may have."""
+        found = self._patient(lambda: self.kube.list("services", fields="spec.type=LoadBalancer")).items
+        return tuple(each for each in found if each["spec"].get("type") == "LoadBalancer")
 
     @functools.cached_property
     def api_service(self) -> Object:
@@ -124,12 +141,15 @@ class Reads:
 def is_ready_linux(node: Mapping[str, Any]) -> bool:
     """Ready, and not Windows."""
     conditions = {each["type"]: each["status"] for each in node.get("status", {}).get("conditions") or []}
-    linux = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux"
-    return conditions.get("Ready") == "True" and linux
+    return conditions.get("Ready") == "True" and _is_linux(node)
 
 
-def takes_pods(node: Mapping[str, Any]) -> bool:
-    """No taint keeps ordinary pods away, and it is not cordoned."""
+def _is_linux(node: Mapping[str, Any]) -> bool:
+    return bool((node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux")
+
+
+def takes_pods(node: Mapping[str, Any], *, despite: frozenset[str] = frozenset()) -> bool:
+    """No taint (but those named) keeps ordinary pods away, and it is not cordoned."""
     spec = node.get("spec", {})
     taints = [each for each in spec.get("taints") or [] if each.get("effect") in {"NoSchedule", "NoExecute"}]
-    return not taints and not spec.get("unschedulable")
+    return not [each for each in taints if each.get("key") not in despite] and not spec.get("unschedulable")

@@ -153,9 +153,7 @@ def load_balancer(reads: Reads) -> Fact:
     """Whether some Service has a load balancer's address; who gives them, if it is known."""
     who = " and ".join(name for name, names in BALANCERS.items() if reads.daemon_set(*names))
     served = [
-        _full(each)
-        for each in reads.services
-        if each["spec"].get("type") == "LoadBalancer" and each.get("status", {}).get("loadBalancer", {}).get("ingress")
+        _full(each) for each in reads.balanced_services if each.get("status", {}).get("loadBalancer", {}).get("ingress")
     ]
     if served:
         return Fact.yes(who, why=f"Service {served[0]} has an address")

@@ -9,7 +9,7 @@ import pytest
 from harness.clusters import cni, declared
 from harness.clusters.kind import Request
 from harness.clusters.loadbalancer import LoadBalancer
-from harness.model.capability import Fact
+from harness.model.capability import NEEDS, Fact
 
 NO, YES, UNKNOWN = Fact.no(why="a probe"), Fact.yes(why="a probe"), Fact.unknown("no rights")
 RUNS = Fact.yes("iptables", why="its DaemonSet")
@@ -86,3 +86,18 @@ def test_a_load_balancer_that_was_installed_is_held_to_it() -> None:
     without = Request(cni=cni.load("kindnet"))
     assert "lb" not in declared.of_request(without)
     assert declared.contradictions(without, {"lb": NO}) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "needs"),
+    [
+        ({}, "dual kp kp-iptables nodes2 nodes3 v4 v6"),
+        ({"nodes": 3, "control_plane_takes_pods": False, "families": "ipv6"}, "kp kp-iptables nodes2 v6"),
+        ({"nodes": 1, "families": "ipv4", "kube_proxy": "nftables"}, "kp kp-nft v4"),
+    ],
+)
+def test_a_cluster_is_held_to_what_it_was_made_to_have(asked: dict[str, Any], needs: str) -> None:
+    """By the words of tests' needs, all of which exist."""
+    held = declared.of_request(Request(cni=cni.load("kindnet"), **asked))
+    assert sorted(name for name in held if name in NEEDS and name != "network-policy") == needs.split()
+    assert set(declared.of_embedded("dual")) <= set(NEEDS)

@@ -36,6 +36,7 @@ NO_IMAGES = """case "$1 $2" in "info "*) echo '{}';; "image inspect"|"pull "*) e
         (("--cni", "calico"), "--cni shapes a kind cluster: add --cluster kind"),
         (("--context", "c", "--keep"), "--keep shapes a kind cluster: add --cluster kind"),
         (("--nodes", "2"), "--nodes shapes a kind cluster"),
+        (("--nodes", "0"), "--nodes shapes a kind cluster"),
         (("--cluster", "kind", "--kubeconfig", "f"), "leave out --kubeconfig and --context"),
         (("--cluster", "kind", "--context", "c"), "--cluster kind makes its own cluster"),
         (("--cluster", "kind", "--seed", "1"), "leave it out with --cluster kind"),

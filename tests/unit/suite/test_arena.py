@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.kube.errors import AlreadyExists, Forbidden, KubeError
-from harness.model.judgement import NotApplicable, Unmeasured
+from harness.model.judgement import Unmeasured
 from harness.model.outcome import Seen
 from harness.model.refs import Family
 from harness.probe.asks import Ask, Ready, Tcp
@@ -179,11 +179,11 @@ def test_every_probe_is_logged_under_its_case(ground: Ground) -> None:
     assert (row["from"], row["seen"], row["answered_by"]) == ("x/a", "REACHED", arena.pods["y/b"].full)
 
 
-def test_a_family_the_pod_lacks_does_not_apply(ground: Ground) -> None:
-    """Asking a single-stack pod for its other address is a skip, with the reason."""
+def test_a_family_the_pod_lacks_is_no_skip(ground: Ground) -> None:
+    """A test that asks for a family needs it, and the cluster has it: a pod without cannot be measured."""
     pod = ground.base.pods["x/a"]
     assert pod.address("IPv4") == pod.address()
-    with pytest.raises(NotApplicable, match="single-stack"):
+    with pytest.raises(Unmeasured, match=r"x/a on n1 was given no IPv6 address, it has 10\."):
         pod.address(Family.V6)
 
 

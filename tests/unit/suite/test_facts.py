@@ -9,7 +9,7 @@ import pytest
 from harness.model.capability import Fact
 from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family
-from harness.suite.facts import ClusterFacts
+from harness.suite.facts import ClusterFacts, KnownHere
 from harness.suite.places import one_per_node
 from tests.unit.suite.ground import FakeKube, Ground, node
 
@@ -64,14 +64,38 @@ def held(kube: Any, *, declared: dict[str, str], told: Fact) -> ClusterFacts:
 IGNORED = Fact.no(why="a policy changed nothing")
 
 
-@pytest.mark.parametrize("declared", [{"network-policy": "no"}, {"network-policy": "partly"}])
-def test_what_a_plugin_does_not_do_is_skipped(declared: dict[str, str]) -> None:
+def test_what_a_plugin_does_not_do_is_skipped() -> None:
     """With what was missing, and why we think so."""
     with pytest.raises(NotApplicable, match=r"^needs NetworkPolicy to be enforced: a policy changed nothing$"):
-        held(nodes(node("n1")), declared=declared, told=IGNORED).must_have(["network-policy"])
+        held(nodes(node("n1")), declared={"network-policy": "no"}, told=IGNORED).must_have(["network-policy"])
 
 
-@pytest.mark.parametrize("declared", [{"network-policy": "yes"}, {"network-policy": "unknown"}, {}])
+@pytest.mark.parametrize("said", ["yes", "unknown", "partly", ""])
+def test_what_a_cluster_was_made_with_and_lacks_is_no_skip(said: str) -> None:
+    """A made cluster of two families whose pods have one is broken, whoever says what of its plugin: UNKNOWN."""
+    found = ClusterFacts(nodes(node("n1")), kind="kind", declared={"v6": "yes", "nodes2": "yes", "dual-stack": said})
+    with pytest.raises(Unmeasured, match=r"supposed to have pods with IPv6 addresses: .* has IPv4$"):
+        found.must_have(["v6"])
+    with pytest.raises(Unmeasured, match=r"supposed to have at least two schedulable Linux nodes: found 1 \(n1\)$"):
+        found.must_have(["nodes2"])
+    with pytest.raises(NotApplicable, match="three schedulable"):
+        found.must_have(["nodes3", "v6"])
+
+
+@pytest.mark.parametrize("trouble", ["not-ready", "network-unavailable"])
+def test_a_node_that_is_out_of_order_is_no_reason_to_skip(trouble: str) -> None:
+    """It is there and cannot be measured; one that somebody keeps free or cordons is not counted."""
+    taint = {"key": f"node.kubernetes.io/{trouble}", "effect": "NoSchedule"}
+    lame = node("n2", ready="False" if trouble == "not-ready" else "True", taints=[taint])
+    found = facts(nodes(node("n1"), lame, TAINTED | {"metadata": {"name": "n3"}}))
+    with pytest.raises(Unmeasured, match=r"found 1 \(n1\) \(out of order: n2\)"):
+        found.must_have(["nodes2"])
+    with pytest.raises(NotApplicable):
+        found.must_have(["nodes3"])
+    assert found.fact("nodes").value.endswith("1 more out of order")
+
+
+@pytest.mark.parametrize("declared", [{"network-policy": said} for said in ("yes", "unknown", "partly")] + [{}])
 def test_policies_are_skipped_only_where_they_are_declared_away(declared: dict[str, str]) -> None:
     """A policy agent that died looks like one that never was: the test runs, and fails."""
     held(nodes(node("n1")), declared=declared, told=IGNORED).must_have(["network-policy"])
@@ -200,9 +224,36 @@ def test_a_load_balancer_that_was_installed_is_never_skipped() -> None:
     kube = Balanced(0)
     found = ClusterFacts(kube, kind="kind", declared={"lb": "yes"})
     for _ in range(2):
-        with pytest.raises(Unmeasured, match=r"made with .*\(2 s\)"):
+        with pytest.raises(Unmeasured, match=r"supposed to have .*\(2 s\)"):
             awaited(found)
     assert kube.addresses == -1, "one wait"
+
+
+def test_a_load_balancer_that_runs_and_gives_nothing_is_not_skipped() -> None:
+    """On a cluster somebody else made: its DaemonSet is there, so it is waited for, and then it is unknown."""
+    kube = Balanced(0)
+    kube.put(node("n1"))
+    owner = {"kind": "DaemonSet", "name": "speaker"}
+    metadata = {"name": "speaker-1", "namespace": "metallb-system", "ownerReferences": [owner]}
+    kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"nodeName": "n1"}})
+    found = facts(kube)
+    for _ in range(2):
+        found.must_have(["lb"])
+        with pytest.raises(Unmeasured, match=r"supposed to have .*LoadBalancer.*\(2 s\)"):
+            awaited(found)
+
+
+class OvertakenByYes(KnownHere):
+    """Somebody else's Service gets an address just before we say that there are none."""
+
+    def tell(self, name: str, fact: Fact) -> None:
+        super().tell(name, Fact.yes(why="a Service got an address"))
+
+
+def test_an_address_that_comes_to_somebody_else_meanwhile_makes_no_skip() -> None:
+    """Workers find out side by side: what one got, another is not told to be impossible."""
+    with pytest.raises(Unmeasured, match="no address was assigned"):
+        awaited(ClusterFacts(Balanced(0), kind="kubeconfig", known=OvertakenByYes(), declared={}))
 
 
 def test_a_load_balancer_that_stops_is_unknown_not_skipped() -> None:

@@ -314,6 +314,15 @@ def test_a_load_balancer_is_there_when_a_service_has_an_address() -> None:
     assert fact(kube, "lb") == Fact.yes(why="Service shop/web has an address")
 
 
+def test_a_cluster_is_not_listed_for_its_load_balancers() -> None:
+    """Of thousands of Services only those are asked for that could tell."""
+    kube: Any = cluster()
+    listed, asked = kube.list, []
+    kube.list = lambda resource, **how: (asked.append((resource, how)), listed(resource, **how))[1]
+    fact(kube, "lb")
+    assert [how for resource, how in asked if resource == "services"] == [{"fields": "spec.type=LoadBalancer"}]
+
+
 def test_a_class_alone_is_no_ingress_controller() -> None:
     """Whether it lives is not known; without a class, or where none could be, there is none."""
     kube = cluster()
