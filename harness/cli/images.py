@@ -143,7 +143,7 @@ def load(source: Path, keep: str | None) -> None:
     try:
         names = docker.load(archive)
     except RunError as error:
-        raise ClusterError(f"{archive}: {docker.name} cannot load it: {error}") from error
+        raise ClusterError(f"{archive}: {docker.name} cannot load it: {error.line}") from error
     for name in names:
         click.echo(f"loaded {name}")
         if keep is not None and not name.removeprefix("docker.io/").startswith(f"{REPOSITORY}:"):
@@ -161,7 +161,7 @@ def _into_nodes(tools: Tools, cluster: str, image: str) -> None:
     try:
         stock.load_into_nodes(engine(tools), Kind(tools), cluster, image)
     except RunError as error:
-        raise ClusterError(f"image {image} cannot be loaded into kind cluster {cluster}: {error}") from error
+        raise ClusterError(f"image {image} cannot be loaded into kind cluster {cluster}: {error.line}") from error
 
 
 @images.command()

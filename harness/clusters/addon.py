@@ -8,7 +8,7 @@ a file of the same form of the user's, or simply the user's manifest or Helm cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,6 +19,9 @@ from harness.effects.deployed import deployed
 
 FAMILIES = ("ipv4", "ipv6", "dual")
 PROXIES = ("iptables", "nftables", "ipvs", "none")
+ROLLED_OUT = ("DaemonSet", "Deployment", "StatefulSet")
+"""What can be waited for."""
+
 SAID = ("yes", "no", "partly", "unknown")
 """How a capability is declared."""
 
@@ -184,7 +187,9 @@ class Addon:
     def parse(cls, document: Any, *, where: str) -> Self:
         """A data file as a value. Raises ClusterError naming the file and what it must say instead."""
         try:
-            return cls(**cls._read(dict(document)))
+            read = cls(**cls._read(dict(document)))
+            _must_be_text(read)
+            return read
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ClusterError(f"{where}: {what}") from error
@@ -196,12 +201,13 @@ class Addon:
         read["source"] = _source(told.get("source"))
         read["families"] = among(told.get("families", FAMILIES), FAMILIES, "families")
         read["kube_proxy"] = among(told.get("kube_proxy", PROXIES), PROXIES, "kube_proxy")
-        read["patches"] = tuple(Patch(**{**each, "when": _when(each.get("when"))}) for each in told.get("patches", ()))
-        read["ready"] = tuple(Rollout(**each) for each in told.get("ready", ()))
-        read["deviations"] = tuple(Deviation(**each) for each in told.get("deviations", ()))
+        read["patches"] = tuple(Patch(**{**each, "when": _when(each.get("when"))}) for each in listed(told, "patches"))
+        read["ready"] = tuple(Rollout(**each) for each in listed(told, "ready"))
+        among((each.kind for each in read["ready"]), ROLLED_OUT, "ready: kind")
+        read["deviations"] = tuple(Deviation(**each) for each in listed(told, "deviations"))
         passed = told.get("passed")
         read["passed"] = Passed(**{key: str(value) for key, value in passed.items()}) if passed else None
-        read["images"] = tuple(told.get("images", ()))
+        read["images"] = listed(told, "images")
         # YAML reads a bare yes as true.
         said = {
             key: {True: "yes", False: "no"}.get(value, value) for key, value in told.get("capabilities", {}).items()
@@ -209,6 +215,26 @@ class Addon:
         among(said, cls.CAPABILITIES, "capabilities")
         among(said.values(), SAID, "a capability is said by")
         return {**read, "capabilities": said}
+
+
+def listed(told: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    """The items of a list; none where it is left out. Raises TypeError for what is no list."""
+    given = told.get(key, ())
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(f"{key}: {given!r} is not a list")
+    return tuple(given)
+
+
+def _must_be_text(read: Any, where: str = "") -> None:
+    """Raises ValueError for what is to be text and was read as something else, as YAML does with 1.10 and with off."""
+    for each in fields(read):
+        value, name = getattr(read, each.name), f"{where}{each.name}"
+        several = value if isinstance(value, tuple) else (value,)
+        if each.type in {"str", "tuple[str, ...]"} and (odd := [one for one in several if not isinstance(one, str)]):
+            raise ValueError(f"{name}: {odd[0]!r} is not text: put it in quotes")
+        for one in several:
+            if is_dataclass(one):
+                _must_be_text(one, f"{name}: ")
 
 
 def _document(path: Path) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from harness.clusters import addon_manifest
@@ -84,6 +86,24 @@ def afterwards(addon: Addon, ground: Ground) -> list[dict[str, Any]]:
     return addon_manifest.objects(addon_manifest.filled(addon.then, ground.places), where=f"{addon}: then")
 
 
+def content(addon: Addon) -> str:
+    """A digest of everything that is installed of it: a user's file may change under its name. Raises ClusterError."""
+    source = addon.source
+    told = replace(addon, about="", capabilities={}, deviations=(), passed=None, source=None)
+    path = source.path if isinstance(source, Manifest) else Path(source.chart) if isinstance(source, Chart) else None
+    whole = hashlib.sha256(repr(told).encode())
+    if path is None or not path.is_absolute():
+        whole.update(repr(source).encode())
+        return whole.hexdigest()
+    try:
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if each.is_file():
+                whole.update(f"{each.relative_to(path)} ".encode() + hashlib.sha256(each.read_bytes()).digest())
+    except OSError as error:
+        raise ClusterError(f"{addon.OPTION} {path}: {error.strerror}") from error
+    return whole.hexdigest()
+
+
 def _where(source: Download | Chart | Manifest) -> str:
     if isinstance(source, Chart):
         return source.chart
@@ -109,7 +129,7 @@ def _rendered(chart: Chart, addon: Addon, ground: Ground, *, downloads: Download
                 f"{addon} comes as a Helm chart and helm is not installed: install it, or give a rendered "
                 f"manifest with {addon.OPTION} FILE"
             ) from error
-        raise ClusterError(f"helm cannot render {chart.chart}: {error}") from error
+        raise ClusterError(f"helm cannot render {chart.chart}: {error.line}") from error
 
 
 def apply(kube: Kube, manifest: Sequence[Mapping[str, Any]], *, clock: Clock, within: float = AWAY) -> None:

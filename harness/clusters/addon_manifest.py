@@ -7,13 +7,12 @@ from typing import Any
 
 import yaml
 
-from harness.clusters.addon import Addon, Chart, Patch, Rollout, When
+from harness.clusters.addon import ROLLED_OUT, Addon, Chart, Patch, Rollout, When
 from harness.clusters.provider import ClusterError
 
 FIRST = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret")
 """Kinds that others need, in this order; everything else keeps its place behind them."""
 
-ROLLED_OUT = ("DaemonSet", "Deployment", "StatefulSet")
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Manifests have ten thousand lines; the C loader reads them in a tenth of the time, where it is there."""
 
@@ -61,7 +60,9 @@ def objects(text: str, *, where: str) -> list[dict[str, Any]]:
         raise ClusterError(f"{where}: not YAML: {str(error).splitlines()[0]}") from error
     found = list(_flat(documents))
     for each in found:
-        if not isinstance(each, dict) or not each.get("kind") or not (each.get("metadata") or {}).get("name"):
+        if not isinstance(each, dict) or not all(
+            _text(part) for part in (each.get("kind"), _part(each, "metadata", "name"))
+        ):
             raise ClusterError(f"{where}: not a manifest: a document has no kind and name")
     if not found:
         raise ClusterError(f"{where}: nothing to install in it")
@@ -70,8 +71,9 @@ def objects(text: str, *, where: str) -> list[dict[str, Any]]:
 
 def _flat(documents: Iterable[Any]) -> Iterator[Any]:
     for document in documents:
-        if isinstance(document, dict) and str(document.get("kind", "")).endswith("List") and "items" in document:
-            yield from _flat(document["items"])
+        items = document.get("items", ()) if isinstance(document, dict) else ()
+        if isinstance(document, dict) and str(document.get("kind")).endswith("List") and isinstance(items, list | None):
+            yield from _flat(items or ())
         elif document is not None:
             yield document
 
@@ -81,20 +83,34 @@ def images(manifest: Sequence[Mapping[str, Any]]) -> list[str]:
     found: dict[str, None] = {}
     for each in manifest:
         pod = _pod(each)
-        for container in [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]:
-            found[str(container.get("image"))] = None
+        for container in [*_several(pod, "initContainers"), *_several(pod, "containers")]:
+            if image := _text(_part(container, "image")):
+                found[image] = None
     return list(found)
 
 
-def _pod(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The pod that an object is or makes; empty when it makes none."""
-    spec: Mapping[str, Any] = obj.get("spec") or {}
+def _pod(obj: Mapping[str, Any]) -> Any:
+    """The pod that an object is or makes; None when it makes none. Objects of other kinds say `spec` of anything."""
     if obj.get("kind") == "Pod":
-        return spec
-    if obj.get("kind") == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    found: Mapping[str, Any] = (spec.get("template") or {}).get("spec") or {}
-    return found
+        return obj.get("spec")
+    way = ("spec", "jobTemplate", "spec") if obj.get("kind") == "CronJob" else ("spec",)
+    return _part(obj, *way, "template", "spec")
+
+
+def _part(obj: Any, *way: str) -> Any:
+    """What stands there; None when nothing does."""
+    for key in way:
+        obj = obj.get(key) if isinstance(obj, Mapping) else None
+    return obj
+
+
+def _several(obj: Any, key: str) -> list[Any]:
+    found = _part(obj, key)
+    return found if isinstance(found, list) else []
+
+
+def _text(found: Any) -> str:
+    return found if isinstance(found, str) else ""
 
 
 def rollouts(addon: Addon, manifest: Sequence[Mapping[str, Any]]) -> list[Rollout]:

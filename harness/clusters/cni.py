@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from harness.clusters.addon import Addon, Download
+from harness.clusters.addon import Addon, Download, listed
 
 CAPABILITIES = {
     "network-policy": "enforces NetworkPolicy",
@@ -56,12 +56,12 @@ class Cni(Addon):
         return {
             **super()._read(told),
             "plugins": None if plugins is None else _plugins(plugins),
-            "host_modules": tuple(told.get("host_modules", ())),
+            "host_modules": listed(told, "host_modules"),
         }
 
 
 def _plugins(told: Mapping[str, Any]) -> Plugins:
-    return Plugins(tuple(told["files"]), {arch: Download(**each) for arch, each in told["archives"].items()})
+    return Plugins(listed(told, "files"), {arch: Download(**each) for arch, each in told["archives"].items()})
 
 
 names = Cni.names

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.clusters.addon import Addon
+from harness.clusters.addon import Addon, listed
 
 CAPABILITIES = {
     "udp": "UDP",
@@ -64,5 +64,5 @@ class LoadBalancer(Addon):
 
 
 def _container(told: Mapping[str, Any]) -> Container:
-    lists = {key: tuple(told.get(key, ())) for key in ("arguments", "images", "narrow")}
+    lists = {key: listed(told, key) for key in ("arguments", "images", "narrow")}
     return Container(**{**told, **lists})

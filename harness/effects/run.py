@@ -44,6 +44,13 @@ class RunError(Exception):
         said = err.decode(errors="replace").strip()
         super().__init__(f"{shlex.join(argv)}: {problem}" + (f": {said}" if said else ""))
 
+    @property
+    def line(self) -> str:
+        """What went wrong, in one line: what the command itself calls the error, else the last that it said."""
+        said = [each.strip() for each in self.err.decode(errors="replace").splitlines() if each.strip()]
+        named = [each for each in said if each.lower().startswith("error")]
+        return ": ".join([self.problem, *(named[:1] or said[-1:])])
+
 
 def _checked(done: Completed, *, check: bool) -> Completed:
     if check and done.code != 0:

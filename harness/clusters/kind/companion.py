@@ -75,7 +75,7 @@ def await_words(docker: Engine, container: Container, cluster: str, *, clock: Cl
     deadline = clock.now() + timeout
     while True:
         said, running = docker.logs(name(cluster)), docker.runs(name(cluster))
-        if container.says in said:
+        if running and container.says in said:
             return
         last = (said.strip().splitlines() or ["nothing"])[-1]
         if not running:

@@ -45,6 +45,8 @@ class Plan:
     lb: LoadBalancer = NO_LB
     ingress: Ingress = NO_INGRESS
     mirror: mirror.Mirror | None = None
+    contents: str = ""
+    """What the add-ons are made of, as far as their names and versions do not tell."""
 
     @property
     def addons(self) -> tuple[Addon, ...]:
@@ -60,6 +62,7 @@ class Plan:
         """A digest of what the cluster is made from: a kept cluster is used again for the same settings only."""
         addons = [(each.name, each.version) for each in self.addons]
         told = [document(self, mark=None), addons, self.image, self.control_plane_takes_pods, str(self.mirror)]
+        told.append(self.contents)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -192,7 +192,7 @@ class Engine:
         try:
             return self._run([self.name, *command], timeout=ANSWER_LIMIT)
         except RunError as error:
-            raise ClusterError(f"{self.name} cannot be asked: {error}") from error
+            raise ClusterError(f"{self.name} cannot be asked: {error.line}") from error
 
 
 def engine(tools: Tools) -> Engine:
@@ -219,7 +219,7 @@ class Kind:
                 raise ClusterError(
                     "kind is not installed: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"
                 ) from error
-            raise ClusterError(f"kind does not run: {error}") from error
+            raise ClusterError(f"kind does not run: {error.line}") from error
         version = parse(done.text)
         if version is None:
             raise ClusterError(f"kind does not say its version: {done.text.strip()}")

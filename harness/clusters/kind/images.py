@@ -7,7 +7,6 @@ in for it, and that is said: a list beside a manifest is right only until one of
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from harness.clusters.addon_install import Ground
 from harness.clusters.downloads import Downloads
 from harness.clusters.kind import nodes, versions
 from harness.clusters.kind.config import Plan
-from harness.clusters.kind.engine import Engine, Kind, Tell, Tools, engine, silent
+from harness.clusters.kind.engine import Engine, Kind, Tell, Tools, engine, scratch, silent
 from harness.clusters.kind.mirror import Mirror, untagged
 from harness.clusters.kind.request import Request
 from harness.clusters.loadbalancer import LoadBalancer
@@ -164,7 +163,7 @@ class Stock:
             try:
                 self._docker.name_image(source or image, name)
             except RunError as error:
-                raise ClusterError(f"image {image} cannot be named {name}: {error}") from error
+                raise ClusterError(f"image {image} cannot be named {name}: {error.line}") from error
         return name
 
     def here(self, wanted: Iterable[Wanted]) -> list[str]:
@@ -188,8 +187,8 @@ def load_into_nodes(docker: Engine, kind: Kind, cluster: str, image: str) -> Non
         # An engine that stores every platform's manifest but one platform's layers: kind's issue 3795.
         if b"content digest" not in error.err:
             raise
-        with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder, "image.tar")
+        with scratch() as folder:
+            archive = folder / "image.tar"
             docker.save(image, into=archive, platform=nodes.platform(docker.info()))
             kind.load_archive(cluster, archive)
 
@@ -211,7 +210,7 @@ def save(docker: Engine, images: Sequence[str], archive: Path) -> None:
     except OSError as error:
         raise ClusterError(f"{archive}: cannot be written: {error.strerror}") from error
     except RunError as error:
-        raise ClusterError(f"{archive}: {docker.name} cannot save: {error}") from error
+        raise ClusterError(f"{archive}: {docker.name} cannot save: {error.line}") from error
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def remove(docker: Engine, kind: Kind, name: str) -> None:
             _remove_beside(docker, name)
             kind.delete(name)
         except RunError as error:
-            problem = str(error)
+            problem = error.line
         if name not in found(docker):
             return
     raise ClusterError(f"kind cluster {name} cannot be removed: {problem or 'its containers come back'}")

@@ -143,6 +143,7 @@ class KindCluster:
         for each in wanted:
             self._stock.must_have(each.image, option="--agent-image")
         parts = [self._part(addon, plan) for addon in plan.addons]
+        plan = replace(plan, contents=" ".join(map(addon_install.content, plan.addons)))
         wanted += [each for part in parts for each in images.of_manifest(part.addon, part.manifest)]
         return Prepared(plan, tuple(parts), tuple(wanted), tuple(dict.fromkeys(self._stock.here(wanted))))
 
@@ -272,9 +273,12 @@ class KindCluster:
 
     def _run_beside(self, plan: Plan) -> None:
         """Have the program run that the LoadBalancer implementation is; of a kept cluster it runs already."""
-        container, there = plan.lb.container, leftovers.found(self._docker).get(plan.name)
-        if container is None or there is None or there.mark is None:
+        container = plan.lb.container
+        if container is None:
             return
+        there = leftovers.found(self._docker).get(plan.name)
+        if there is None or there.mark is None:
+            raise ClusterError(f"{plan.lb} cannot run: the cluster is gone, or somebody else has put nodes into it")
         if not self._docker.runs(companion.name(plan.name)):
             companion.start(self._docker, container, plan.name, mark=there.mark, network=NETWORK)
         limit = self._setting.waits.network_plugin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,63 @@ def test_images_are_found_in_everything_that_makes_pods() -> None:
         ("CronJob", {"jobTemplate": {"spec": {"template": {"spec": pod}}}}),
     ]:
         assert addon_manifest.images([{"kind": kind, "metadata": {"name": "x"}, "spec": spec}]) == ["i:1"]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"then": {"kind": "A"}}, "then: {'kind': 'A'} is not text"),
+        ({"ready": [{"kind": "Job", "namespace": "a", "name": "b"}]}, "ready: kind: Job is none of DaemonSet"),
+        ({"version": 1.1}, "version: 1.1 is not text: put it in quotes"),
+        ({"kubernetes": 1.34}, "kubernetes: 1.34 is not text"),
+        ({"images": "foo"}, "images: 'foo' is not a list"),
+        ({"images": [5]}, "images: 5 is not text"),
+        ({"container": {**CONTAINER, "says": True}}, "container: says: True is not text"),
+        ({"container": {**CONTAINER, "arguments": "--fast"}}, "arguments: '--fast' is not a list"),
+        ({"patches": [{"why": "w", "find": 5, "put": "p"}]}, "patches: find: 5 is not text"),
+        ({"source": {"url": "u", "sha256": 0}}, "source: sha256: 0 is not text"),
+    ],
+)
+def test_what_yaml_reads_as_something_else_is_refused(told: dict[str, Any], said: str) -> None:
+    """In one line, before anything is made of it: such a value would end a run that has made a cluster already."""
+    with pytest.raises(ClusterError) as refused:
+        LoadBalancer.parse({**MINIMAL, **told}, where="mine.yaml")
+    assert str(refused.value).startswith(f"mine.yaml: {said}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: List\nitems:",
+        "kind: A\nmetadata: foo",
+        "kind: [a]\nmetadata: {name: x}",
+        "kind: List\nitems: 3",
+        "kind: 7",
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(text: str) -> None:
+    """In one line that names it, whatever stands where kind, metadata and items should."""
+    with pytest.raises(ClusterError, match=r"^m\.yaml: [^\n]*$"):
+        addon_manifest.objects(text, where="m.yaml")
+
+
+@pytest.mark.parametrize("spec", ["foo", {"template": "foo"}, {"template": {"spec": {"containers": [{"name": "x"}]}}}])
+def test_objects_may_say_anything_of_themselves(spec: Any) -> None:
+    """Custom resources have specs of their own; one without an image needs none."""
+    assert addon_manifest.images([{"kind": "Thing", "metadata": {"name": "n"}, "spec": spec}]) == []
+
+
+def test_the_content_of_users_files_is_told(tmp_path: Path) -> None:
+    """A manifest or chart of the same name and another content is another add-on; the same one is not."""
+    manifest, chart = tmp_path / "m.yaml", tmp_path / "chart"
+    manifest.write_text("kind: A")
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("name: c")
+    for given, inside in ((manifest, manifest), (chart, chart / "templates/a.yaml")):
+        before = addon_install.content(Ingress.load(str(given)))
+        assert addon_install.content(Ingress.load(str(given))) == before
+        inside.write_text("kind: B")
+        assert addon_install.content(Ingress.load(str(given))) != before
+    metallb = LoadBalancer.load("metallb")
+    assert addon_install.content(metallb) == addon_install.content(replace(metallb, about="told otherwise"))
+    assert addon_install.content(metallb) != addon_install.content(replace(metallb, then=""))

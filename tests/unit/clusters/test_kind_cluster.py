@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from harness.clusters import cni
 from harness.clusters.kind import leftovers
+from harness.clusters.kind.engine import SCRATCH
 from harness.clusters.kind.marks import Mark, Stay
 from harness.clusters.kind.provider import step_of
 from harness.clusters.provider import ClusterError
@@ -114,6 +116,8 @@ def test_an_image_of_many_platforms_is_loaded_as_an_archive(make: Make) -> None:
     with pytest.raises(KeyboardInterrupt):
         make(machine).create()
     assert machine.clusters == set()
+    (saved,) = [each for each in machine.commands if each.startswith("docker image save")]
+    assert f"/{SCRATCH}" in saved, "named as ours, so that it is swept when we are killed"
 
 
 # -- refused before anything is made ---------------------------------------------------------------------------------
@@ -344,6 +348,17 @@ def test_a_kept_cluster_of_other_options_is_refused(make: Make, change: dict[str
     with pytest.raises(ClusterError, match=words):
         make(machine, keep="k", **change).create()
     assert machine.clusters == {"k"}
+
+
+def test_a_kept_cluster_of_another_manifest_is_refused(make: Make, tmp_path: Path) -> None:
+    """A user's file that was changed since is another plugin, whatever it is called."""
+    machine, mine = Machine(), tmp_path / "mine.yaml"
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: %s}\n"
+    for content in ("one", "one", "two"):
+        mine.write_text(text % content)
+        cluster = make(machine, cni=cni.load(str(mine)), keep="k")
+        with pytest.raises(ClusterError, match="other options") if content == "two" else contextlib.nullcontext():
+            cluster.create()
 
 
 def test_a_kept_cluster_that_is_being_made_is_waited_for_by_nobody(make: Make) -> None:

@@ -108,8 +108,10 @@ def test_it_is_waited_for(machine: Machine, docker: Engine) -> None:
         companion.await_words(docker, BESIDE, "c", clock=clock, timeout=5)
     assert clock.now() >= 5
     docker.kill([companion.name("c")])
-    with pytest.raises(ClusterError, match="i:1 has ended; it said: no socket"):
-        companion.await_words(docker, BESIDE, "c", clock=FakeClock(), timeout=5)
+    for last in ("no socket", "it works, and dies"):
+        machine.said = f"hello\n{last}\n"
+        with pytest.raises(ClusterError, match=f"i:1 has ended; it said: {last}"):
+            companion.await_words(docker, BESIDE, "c", clock=FakeClock(), timeout=5)
 
 
 def test_it_goes_with_its_cluster_and_with_what_it_made(machine: Machine, docker: Engine) -> None:

@@ -173,3 +173,16 @@ def test_an_interruptible_command_is_interrupted_when_its_starter_dies(tmp_path:
     while "cleaned" not in file.read_text() and clock.now() < deadline:
         clock.sleep(0.01)
     assert file.read_text() == "here\ncleaned\n"
+
+
+@pytest.mark.parametrize(
+    ("err", "line"),
+    [
+        (b"", "exit code 1"),
+        (b"first\nlast\n\n", "exit code 1: last"),
+        (b"loading\nError: no such chart\n\nUse --debug\n", "exit code 1: Error: no such chart"),
+    ],
+)
+def test_an_error_in_one_line(err: bytes, line: str) -> None:
+    """What a command itself calls the error, else its last word; never several lines."""
+    assert RunError(["helm"], "exit code 1", err=err).line == line
