@@ -35,13 +35,20 @@ def compare(runs: tuple[Path, ...], markdown: Path | None, html: Path | None) ->
     showing.write(comparison, html=html, markdown=markdown)
     found = list(build.worse(comparison))
     click.echo("")
-    for line in told(found):
+    for line in (*told_anew(list(build.anew(comparison))), *told(found)):
         click.echo(line)
     return 1 if found else 0
 
 
+def told_anew(found: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What nothing can be compared with, and does not hold: a line a column."""
+    for column in dict.fromkeys(column for column, _ in found):
+        ids = " ".join(one_line(id_) for each, id_ in found if each == column)
+        yield f"broken or unknown in {column} and not asked in A: {ids}"
+
+
 def told(found: Sequence[Worse]) -> Iterator[str]:
-    """What is worse than in the first run, and in which: a line each, but for what is simply not asked any more."""
+    """What is worse than in the first run, and in which: a line each, but for what is not asked any more."""
     silent: dict[str, list[str]] = {}
     for each in found:
         if each.after == NOT_ASKED:

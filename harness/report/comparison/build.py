@@ -6,12 +6,14 @@ when those verdicts differ, and also, less loudly, when the same verdict comes f
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.report.comparison.facts import about
+from harness.report.comparison.reasons import short
 from harness.report.comparison.values import (
     NO_RUN,
     NOT_ASKED,
@@ -52,20 +54,53 @@ def compare(
 
 
 def worse(comparison: Comparison) -> Iterator[Worse]:
-    """What any column says that is worse than what the first one says: also that it no longer asks what held."""
+    """What any column says that is worse than what the first one says: also that it no longer asks what was asked.
+
+    Where a promise's verdict is no worse, its tests are looked at: one broken test must not hide that another broke.
+    """
+    told: set[tuple[str, str]] = set()
     for row in comparison.rows:
         first, *others = row.cells
         for cell, column in zip(others, comparison.columns[1:], strict=True):
-            if SEVERITY[cell.verdict] > SEVERITY[first.verdict] and first.asked:
+            if _says_less(first.verdict, cell.verdict):
                 reasons = cell.reasons()
                 reason = reasons[0][1] if reasons else ""
                 yield Worse(row.id, row.text, column.key, first.verdict, cell.verdict, reason)
+            elif cell.asked and column.whole:
+                found = [each for each in _worse_tests(row, first, cell, column) if (each.column, each.id) not in told]
+                told.update((each.column, each.id) for each in found)
+                yield from found
+
+
+def _says_less(before: str, after: str) -> bool:
+    """Whether a verdict is worse than another, or gone; of what was not asked or did not apply nothing is lost."""
+    lost = after == NOT_ASKED and before in {"PASS", "FAIL", "UNKNOWN"}
+    return before not in {NOT_ASKED, NO_RUN} and (lost or SEVERITY[after] > SEVERITY[before])
+
+
+def _worse_tests(row: Row, first: Cell, cell: Cell, column: Column) -> Iterator[Worse]:
+    """The tests of a promise that are worse than in the first column; an id of a test is its name."""
+    after = {test.name: test for test in cell.tests}
+    for name, verdict in first.verdicts().items():
+        now = after[name].verdict if name in after else NOT_ASKED
+        if _says_less(verdict, now):
+            yield Worse(name, row.text, column.key, verdict, now, short(after[name].reason) if name in after else "")
+
+
+def anew(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What is broken or unknown in a later column and was not asked in the first: column and id."""
+    for row in comparison.rows:
+        first, *others = row.cells
+        for cell, column in zip(others, comparison.columns[1:], strict=True):
+            if first.verdict == NOT_ASKED and cell.verdict in {"FAIL", "UNKNOWN"}:
+                yield column.key, row.id
 
 
 def _letters(count: int) -> list[str]:
-    letters = list(string.ascii_uppercase)
-    pairs = [first + second for first in letters for second in letters]
-    return [*letters, *pairs][:count]
+    """A to Z, then AA, and so on without end."""
+    sizes = itertools.count(1)
+    words = ("".join(word) for size in sizes for word in itertools.product(string.ascii_uppercase, repeat=size))
+    return list(itertools.islice(words, count))
 
 
 def _deciding(record: RunRecord | None) -> dict[str, tuple[TestRecord, ...]]:

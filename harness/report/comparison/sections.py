@@ -15,7 +15,7 @@ AREAS = "By area: how many hold of those that were asked and apply"
 
 HEADINGS = {
     Kind.DIFFERS: "What differs",
-    Kind.BAD: "Broken or unknown everywhere",
+    Kind.BAD: "Broken or unknown wherever asked",
     Kind.UNASKED: "Asked in some columns only",
     Kind.PARTLY: "Same verdict, but not from the same tests",
     Kind.SKIPPED: "Skipped everywhere",
@@ -37,7 +37,9 @@ class Group:
 
 def heading(comparison: Comparison, kind: Kind) -> str:
     """The heading of a section with its count; of a single column nothing is everywhere."""
-    text = HEADINGS[kind] if comparison.compared > 1 else HEADINGS[kind].replace(" everywhere", "")
+    text = HEADINGS[kind]
+    if comparison.compared < 2:
+        text = text.removesuffix(" everywhere").removesuffix(" wherever asked")
     return f"{text}: {len(comparison.of(kind))}"
 
 

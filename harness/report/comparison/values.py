@@ -97,7 +97,7 @@ class Kind(enum.StrEnum):
     """What a row amounts to; each row is of exactly one kind, the first that fits."""
 
     DIFFERS = "differs"
-    BAD = "broken or unknown everywhere"
+    BAD = "broken or unknown wherever asked"
     UNASKED = "asked in some columns only"
     PARTLY = "same verdict from different tests"
     SKIPPED = "skipped everywhere"
@@ -117,6 +117,11 @@ class Row:
     def worst(self) -> int:
         """The severity of its worst cell."""
         return max(SEVERITY[cell.verdict] for cell in self.cells)
+
+    @property
+    def asked_everywhere(self) -> bool:
+        """Whether every column that has anything to say asked it."""
+        return all(cell.verdict != NOT_ASKED for cell in self.cells)
 
 
 @dataclass(frozen=True)
@@ -193,8 +198,10 @@ class Comparison:
         missing = f"; {absent} of {len(self.columns)} columns have no result" if absent else ""
         if self.compared < 2:
             return f"nothing to compare: {self.compared} of {len(self.columns)} columns have a result"
-        differ, bad, unasked = (len(self.of(kind)) for kind in (Kind.DIFFERS, Kind.BAD, Kind.UNASKED))
+        differ, bad, partly = (len(self.of(kind)) for kind in (Kind.DIFFERS, Kind.BAD, Kind.PARTLY))
+        unasked = sum(row.kind is not Kind.DIFFERS and not row.asked_everywhere for row in self.rows)
         asked = len(self.rows) - unasked
         told = f"{differ} of {asked} promises differ" if differ else f"no difference in {asked} promises"
-        told += f", {bad} broken or unknown everywhere" if bad else ""
+        told += f", {bad} broken or unknown wherever asked" if bad else ""
+        told += f", {partly} alike but not from the same tests" if partly else ""
         return told + (f"; {unasked} more were not asked everywhere" if unasked else "") + missing

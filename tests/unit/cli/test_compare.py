@@ -44,6 +44,19 @@ def test_worse_is_exit_code_1_and_says_what(tmp_path: Path, capsys: pytest.Captu
     ]
 
 
+def test_what_was_not_asked_before_is_told_and_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A promise that only the second run asked, and that does not hold, is named in the last lines."""
+    old = written(tmp_path, "v1.35", SVC_001="PASS")
+    new = written(tmp_path, "v1.36", SVC_001="PASS", SVC_002="FAIL")
+    assert code_of(["compare", old, new]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "broken or unknown in B and not asked in A: SVC-002",
+        "nothing is worse than in A",
+    ]
+
+
 def test_pages_are_written_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Into new folders too; where that cannot be, one line."""
     old, new = (written(tmp_path, name, SVC_001="PASS") for name in ("a1", "a2"))

@@ -90,7 +90,7 @@ def test_what_must_be_seen_comes_first() -> None:
         tuple(decided(id_, first) for id_, first, _ in rows), tuple(decided(id_, second) for id_, _, second in rows)
     )
     assert [row.id for row in comparison.rows] == ["A-4", "A-3", "A-9", "A-10", "A-2", "A-1"]
-    assert comparison.verdict == "4 of 6 promises differ, 1 broken or unknown everywhere"
+    assert comparison.verdict == "4 of 6 promises differ, 1 broken or unknown wherever asked"
 
 
 def test_texts_come_from_the_catalogue_else_from_the_test() -> None:
@@ -141,11 +141,15 @@ def test_times_are_side_by_side_largest_difference_first() -> None:
         ("FAIL", "PASS", False),
         ("FAIL", "UNKNOWN", False),
         ("SKIP", None, False),
+        ("FAIL", None, True),
+        ("UNKNOWN", None, True),
         (None, "FAIL", False),
     ],
 )
 def test_worse_is_what_says_less_than_the_first_run(before: str | None, after: str | None, is_worse: bool) -> None:
-    """Broken is worse than unknown, unknown than not asked, and everything is worse than a promise that holds."""
+    """Broken is worse than unknown, unknown than skipped, and everything is worse than a promise that holds; what is
+    not asked any more is not mended.
+    """
     columns = [(decided("A-1", each, "why"),) if each else (decided("B-1", "SKIP"),) for each in (before, after)]
     found = [each for each in build.worse(compared(*columns)) if each.id == "A-1"]
     assert [(each.before, each.after, each.column) for each in found] == (
@@ -153,10 +157,63 @@ def test_worse_is_what_says_less_than_the_first_run(before: str | None, after: s
     )
 
 
+@pytest.mark.parametrize(
+    ("verdict", "before", "after", "is_worse"),
+    [
+        ("FAIL", "PASS", "FAIL", True),
+        ("FAIL", "UNKNOWN", "FAIL", True),
+        ("FAIL", "PASS", "UNKNOWN", True),
+        ("PASS", "PASS", "SKIP", True),
+        ("PASS", "PASS", None, True),
+        ("FAIL", "FAIL", "PASS", False),
+        ("PASS", "SKIP", None, False),
+        ("PASS", None, "PASS", False),
+    ],
+)
+def test_a_test_that_got_worse_counts_where_the_promise_says_the_same(
+    verdict: str, before: str | None, after: str | None, is_worse: bool
+) -> None:
+    """A promise that another test breaks anyway, or that fewer tests decide, is not the same as before."""
+    columns = [
+        (decided("A-1", verdict), *([decided("A-1", each, "why", name="t::v6")] if each else ()))
+        for each in (before, after)
+    ]
+    found = list(build.worse(compared(*columns)))
+    assert [(each.id, each.before, each.after, each.column) for each in found] == (
+        [("t::v6", before, after or NOT_ASKED, "B")] if is_worse else []
+    )
+
+
+def test_a_test_of_many_promises_got_worse_once() -> None:
+    """One test that decides two promises is told once."""
+    lone = decided("A-1", "FAIL"), decided("A-2", "FAIL", name="t::x")
+    shared = [type(lone[0])("t::both", ("A-1", "A-2"), "Both.", verdict) for verdict in ("PASS", "FAIL")]
+    found = list(build.worse(compared((*lone, shared[0]), (*lone, shared[1]))))
+    assert [(each.id, each.after) for each in found] == [("t::both", "FAIL")]
+
+
+def test_what_is_broken_and_was_not_asked_before_is_named() -> None:
+    """It has nothing to be compared with, and must be seen all the same; what holds anew is no news."""
+    first = (decided("A-1", "PASS"),)
+    second = (*first, decided("A-2", "FAIL"), decided("A-3", "UNKNOWN"), decided("A-4", "PASS"), decided("A-5", "SKIP"))
+    assert list(build.anew(compared(first, second))) == [("B", "A-2"), ("B", "A-3")]
+
+
+def test_the_sentence_counts_no_difference_where_a_column_did_not_ask() -> None:
+    """What is broken in one column and not asked in the other is no promise in which they agree."""
+    first, second = (decided("A-1", "FAIL"), decided("A-2", "PASS")), (decided("A-2", "PASS"),)
+    assert compared(first, second).verdict == (
+        "no difference in 1 promises, 1 broken or unknown wherever asked; 1 more were not asked everywhere"
+    )
+    both = (decided("A-1", "PASS"), decided("A-1", "PASS", name="t::v6"))
+    assert compared(both, both[:1]).verdict == "no difference in 1 promises, 1 alike but not from the same tests"
+
+
 def test_more_columns_than_letters_have_keys() -> None:
     """The 27th column is AA, not a collision."""
     comparison = compared(*[(decided("A-1", "PASS"),)] * 28)
     assert [column.key for column in comparison.columns][24:] == ["Y", "Z", "AA", "AB"]
+    assert compared(*[(decided("A-1", "PASS"),)] * 703).columns[-1].key == "AAA"
 
 
 def test_the_example_has_a_row_of_every_kind() -> None:

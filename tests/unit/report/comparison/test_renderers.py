@@ -15,7 +15,7 @@ from tests.unit.report.comparison.runs_by_hand import EVIL, compared, decided, e
 
 ORDER = (
     "What differs: 1",
-    "Broken or unknown everywhere: 1",
+    "Broken or unknown wherever asked: 1",
     "Asked in some columns only: 1",
     "Same verdict",
     "Skipped everywhere: 1",
