@@ -25,9 +25,9 @@ def compared(runs: Sequence[Run], *, title: str) -> Comparison:
 
 
 def show(comparison: Comparison) -> None:
-    """Print it, as tables on a terminal and as lines elsewhere."""
-    if sys.stdout.isatty():
-        console = Console(highlight=False)
+    """Print it, as tables on a terminal that is wide enough, and as lines elsewhere."""
+    console = Console(highlight=False)
+    if sys.stdout.isatty() and screen.fits(comparison, console.width):
         for each in screen.tables(comparison):
             console.print(each)
         return

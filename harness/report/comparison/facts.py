@@ -94,7 +94,8 @@ def _abilities(runs: Sequence[Run]) -> list[list[tuple[str, str]]]:
     names = dict.fromkeys(name for each in found for name in each if name not in TOLD)
     differing = [name for name in names if len({each[name].state for each in found if name in each}) > 1]
     return [
-        [(f"found: {name}", _ability(each[name]) if name in each else UNKNOWN) for name in differing] for each in found
+        [(one_line(f"found: {name}"), _ability(each[name]) if name in each else UNKNOWN) for name in differing]
+        for each in found
     ]
 
 

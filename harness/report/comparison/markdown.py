@@ -58,7 +58,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def _header(columns: Sequence[Column]) -> Iterator[str]:
     head = ["", *(f"{column.key}: {text(column.run.name)}" for column in columns)]
     facts = [
-        [name, *(text(column.about[number][1]) for column in columns)]
+        [text(name), *(text(column.about[number][1]) for column in columns)]
         for number, (name, _) in enumerate(columns[0].about)
     ]
     if any(column.run.problem for column in columns):

@@ -26,6 +26,16 @@ STYLES = {
 }
 
 
+FRAME, WIDEST_ID, WIDEST_VERDICT, LEAST_TEXT = 3, 12, 7, 20
+"""Characters of a table: around a cell, and of cells that must not be cut or broken up."""
+
+
+def fits(comparison: Comparison, width: int) -> bool:
+    """Whether a terminal of that width can show every column, with room for the reasons beside them."""
+    verdicts = (WIDEST_VERDICT + FRAME) * len(comparison.columns)
+    return WIDEST_ID + verdicts + LEAST_TEXT + 2 * FRAME <= width
+
+
 def tables(comparison: Comparison) -> Iterator[RenderableType]:
     """The whole comparison, to be printed one after the other."""
     yield _header(comparison)
@@ -48,12 +58,12 @@ def tables(comparison: Comparison) -> Iterator[RenderableType]:
 
 
 def _header(comparison: Comparison) -> Table:
-    table = Table(title=one_line(comparison.title), title_justify="left", show_lines=False)
+    table = Table(title=Text(one_line(comparison.title), style="table.title"), title_justify="left", show_lines=False)
     table.add_column("")
     for column in comparison.columns:
         table.add_column(Text(f"{column.key}  {one_line(column.run.name)}"), overflow="fold")
     for number, (name, _) in enumerate(comparison.columns[0].about):
-        table.add_row(name, *(Text(column.about[number][1]) for column in comparison.columns))
+        table.add_row(Text(name), *(Text(column.about[number][1]) for column in comparison.columns))
     if any(column.run.problem for column in comparison.columns):
         states = [Text(sections.state(column), style="bold yellow") for column in comparison.columns]
         table.add_row("result", *states)

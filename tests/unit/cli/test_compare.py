@@ -44,9 +44,7 @@ def test_worse_is_exit_code_1_and_says_what(tmp_path: Path, capsys: pytest.Captu
     ]
 
 
-def test_what_was_not_asked_before_is_told_and_not_compared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_not_asked_before_is_told_and_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A promise that only the second run asked, and that does not hold, is named in the last lines."""
     old = written(tmp_path, "v1.35", SVC_001="PASS")
     new = written(tmp_path, "v1.36", SVC_001="PASS", SVC_002="FAIL")

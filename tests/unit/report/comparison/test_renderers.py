@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from harness.model.capability import Fact
 from harness.report.comparison import build, html, lines, markdown, screen
 from harness.report.comparison.values import Comparison, Run
-from tests.unit.report.comparison.runs_by_hand import EVIL, compared, decided, everything
+from tests.unit.report.comparison.runs_by_hand import EVIL, compared, decided, everything, record
 
 ORDER = (
     "What differs: 1",
@@ -152,3 +153,41 @@ def test_a_comparison_of_no_results_has_no_empty_table(render: object) -> None:
     assert "nothing to compare: 0 of 2 columns have a result" in page
     assert "did not come up: no image" in page
     assert "by area" not in page.lower()
+
+
+def test_a_title_and_a_fact_are_words_on_a_screen() -> None:
+    """Names of tests have brackets, which a terminal's tables would read as markup: they are shown."""
+    facts = Fact.yes("v", why="seen"), Fact.unknown("nobody looked")
+    told = [{"capabilities": {"x [/y]": fact.as_dict()}} for fact in facts]
+    runs = [Run(name, record=record(decided("A-1", "PASS"), **each)) for name, each in zip("ab", told, strict=True)]
+    out = io.StringIO()
+    for each in screen.tables(build.compare(runs, texts={}, title="test_names[clusterip/addresses] [/foo]")):
+        Console(file=out, width=118).print(each)
+    assert out.getvalue().splitlines()[0].strip() == "test_names[clusterip/addresses] [/foo]"
+    assert "found: x [/y]" in out.getvalue()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 4, 8])
+def test_a_screen_that_fits_cuts_no_verdict(columns: int) -> None:
+    """On the narrowest terminal that is said to suffice every verdict stands whole, and every column has its letter."""
+    verdicts = ["UNKNOWN", *["FAIL", "UNKNOWN"] * columns][:columns]
+    comparison = compared(*[(decided("DNSEDGE-0001", each, "why"),) for each in verdicts])
+    width = next(width for width in range(1, 300) if screen.fits(comparison, width))
+    out = io.StringIO()
+    for each in screen.tables(comparison):
+        Console(file=out, width=width).print(each)
+    row = next(line for line in out.getvalue().splitlines() if "DNSEDGE-0001" in line)
+    assert [cell.strip() for cell in row.split("│")[2 : 2 + columns]] == verdicts
+
+
+def test_a_page_of_a_cluster_on_which_nothing_works_can_be_opened() -> None:
+    """Each reason stands by its first line; whole only until the page is full, which it says."""
+    reason = "FAIL: p\n" + "a long tale of packets\n" * 400
+    tests = [tuple(decided(f"A-{n}", "FAIL", f"{n} {reason} {run}") for n in range(400)) for run in range(3)]
+    page = html.page(compared(*tests))
+    assert len(page) < 1.5 * html.ROOM
+    assert page.count('<tr><th scope="row"><span class="id') == 400
+    cut = int(re.search(r"<br>(\d+) reasons stand here by their first line only", page)[1])  # type: ignore[index]
+    assert page.count("<details><summary>") == 1200 - cut
+    assert page.count('<p class="reason">') == cut
+    assert "by their first line only" not in html.page(everything())
