@@ -62,6 +62,7 @@ OWN = {
     "--junit-xml": JUNIT,
     "--keep": "one kept cluster cannot be several: make them with harness up --cluster kind and compare by --context",
     "--collect-only": COLLECT,
+    "--collectonly": COLLECT,
     "--co": COLLECT,
     **dict.fromkeys(SHAPING, "it shapes the clusters: write it before the --"),
 }

@@ -6,11 +6,11 @@ run that did not come up, is a column that says so.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,16 @@ def _planned(asked: Asked) -> list[Combination]:
 
 
 def _rules(asked: Asked) -> Callable[[Mapping[str, str]], str | None]:
-    """What says why a combination cannot be. Raises ClusterError when no cluster can be made here at all."""
+    """What says why a combination cannot be.
+
+    Raises ClusterError when no cluster can be made here at all, and for a context that is not there: a typing error.
+    """
     if asked.cluster == "embedded":
         return combinations.why_not_embedded
     if asked.cluster == "kubeconfig":
-        return lambda chosen: _refusal(KubeconfigCluster(path=asked.kubeconfig, context=chosen.get("--context")).create)
+        for context in asked.values.get("--context", (None,)):
+            KubeconfigCluster(path=asked.kubeconfig, context=context).create()
+        return lambda chosen: None
     machine = fitting.look(Tools(), offline=asked.offline is not None)
     return lambda chosen: _refusal(lambda: _must_fit(chosen, machine))
 
@@ -129,9 +134,11 @@ class Matrix:
         runs = [self._column(each, ended) for each in self._planned]
         what = f": {shlex.join(self._arguments)}" if self._arguments else ""
         comparison = showing.compared(runs, title=f"Matrix of {len(runs)} combinations{what}")
-        showing.show(comparison)
         page, text = self._home / "comparison.html", self._home / "comparison.md"
-        showing.write(comparison, html=page, markdown=text)
+        try:
+            showing.show(comparison)
+        finally:  # hours of runs must not be lost to a pager that was closed
+            showing.write(comparison, html=page, markdown=text)
         click.echo(f"comparison: {page}, {text}")
         return matrix_runs.code_of(runs, interrupted=runner.stopped)
 
@@ -178,13 +185,14 @@ def _show(text: str) -> None:
     click.echo(text, nl=False)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stopping(runner: Runner) -> Iterator[None]:
     """Both signals that ask for an end interrupt the runs, also where a shell started us with them ignored."""
 
     def stop(*_: object) -> None:
-        click.echo("\nmatrix: interrupted: the runs end and remove what they made", err=True)
         runner.stop()
+        with contextlib.suppress(OSError):  # whoever closed the terminal wants the end all the same
+            click.echo("\nmatrix: interrupted: the runs end and remove what they made", err=True)
 
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -28,13 +28,16 @@ OUTPUT = "output.txt"
 LOOK = 0.2
 """Seconds between two looks at what a run has printed since."""
 
+KEPT = 1_000_000
+"""Bytes of its output that are looked through for why a run ended; the file has all."""
+
 INTERRUPTED, REFUSED, NOTHING = 2, 4, 5
 MEANINGS = {REFUSED: "did not come up", NOTHING: "nothing was selected"}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended, and all it printed. `code` is negative for a signal; None when it never began."""
+    """How a process ended, and the last it printed. `code` is negative for a signal; None when it never began."""
 
     code: int | None
     output: str = ""
@@ -93,7 +96,10 @@ class Runner:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    """The last of what a run printed; a run that prints without end must not fill our memory."""
+    with path.open("rb") as output:
+        output.seek(max(0, path.stat().st_size - KEPT))
+        return output.read(KEPT).decode(errors="replace")
 
 
 def column(combination: Combination, ended: Ended, directory: Path, *, command: str) -> Run:

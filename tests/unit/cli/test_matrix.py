@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
-from harness.cli import code_of, matrix_runs
+from harness.cli import code_of, matrix_runs, showing
+from harness.cli.combinations import Combination
+from harness.cli.matrix import Matrix, _stopping
 from harness.cli.matrix_runs import Runner
 from harness.clusters.kind import fitting
 from harness.clusters.kind.versions import Pins, Version
@@ -153,6 +156,7 @@ def test_nothing_is_made_when_nothing_can_be_run(
         (["--jobs", "0"], "not in the range"),
         (["--bogus"], "No such option"),
         (["--cluster", "embedded", "--", "--keep"], "--keep behind the --"),
+        (["--cluster", "embedded", "--", "--collectonly"], "--collectonly behind the --"),
         (["--cluster", "embedded", "--report", "."], "--report .: it is not empty"),
         (["--cluster", "embedded", "--report", "player.py"], "--report player.py: it is not empty"),
         (["--kubeconfig", "/nowhere"], "/nowhere: No such file or directory"),
@@ -169,15 +173,19 @@ def test_bad_input_is_one_line_and_exit_code_4(
     assert told.out == ""
 
 
-def test_contexts_that_are_not_there_are_columns(
+def test_a_context_that_is_not_there_refuses_the_matrix(
     play: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The others are run."""
+    """A typing error must not end with exit code 0 and one cluster never looked at; with the right names all run."""
     file = tmp_path / "config"
-    file.write_text("{clusters: [], users: [], contexts: [{name: old}]}")
-    play(old={"code": 0, "record": record("PASS")})
+    file.write_text("{clusters: [], users: [], contexts: [{name: old}, {name: new}]}")
+    play(**{"--report": {"code": 0, "record": record("PASS")}})
+    assert code_of(["matrix", "--kubeconfig", str(file), "--context", "old,mew"]) == 4
+    told = capsys.readouterr()
+    assert "no context 'mew'; there are: new, old" in told.err
+    assert (told.out, list(tmp_path.glob("reports"))) == ("", [])
     assert code_of(["matrix", "--kubeconfig", str(file), "--context", "old,new"]) == 0
-    assert "cannot be: " in capsys.readouterr().out
+    assert "2 combinations, 2 to run" in capsys.readouterr().out
 
 
 def test_kind_is_asked_before_the_first_run(
@@ -224,3 +232,40 @@ def test_a_run_that_nobody_can_show_is_ended(play: Callable[..., None], tmp_path
     with pytest.raises(BrokenPipeError):
         runner.run((), tmp_path / "run")
     assert not runner._running
+
+
+def test_a_comparison_that_nobody_reads_is_written(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A pager that is closed while the comparison is shown costs the screen and not the pages."""
+    play(**{"--report": {"code": 0, "record": record("PASS")}})
+
+    def closed(comparison: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(showing, "show", closed)
+    with pytest.raises(BrokenPipeError):
+        Matrix([Combination("one", "one", ())], tmp_path / "m", ()).run(1)
+    assert (tmp_path / "m/comparison.html").exists()
+    assert (tmp_path / "m/comparison.md").exists()
+
+
+def test_an_interruption_needs_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs are told to end also where nothing can be printed any more."""
+
+    def closed(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(click, "echo", closed)
+    runner = Runner(())
+    with _stopping(runner):
+        signal.raise_signal(signal.SIGTERM)
+    assert runner.stopped
+
+
+def test_of_a_run_that_prints_without_end_the_last_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why it ended is among its last words; the rest stays in its file."""
+    monkeypatch.setattr(matrix_runs, "KEPT", 20)
+    (tmp_path / "output.txt").write_bytes(b"x" * 1000 + b"\nERROR: no room\n")
+    assert matrix_runs.last_words(matrix_runs._read(tmp_path / "output.txt")) == "no room"
+    assert len(matrix_runs._read(tmp_path / "output.txt")) == 20
