@@ -58,8 +58,7 @@ lint: $(VENV)/ready-lint
 	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 bench: $(if $(embedded),may-make-namespaces) $(VENV)/ready
-	@$(PYTHON) -m tests.bench $(if $(call given,KUBECONFIG),--kubeconfig '$(KUBECONFIG)') \
-		$(if $(call given,CONTEXT),--context '$(CONTEXT)') $(ARGS)
+	@$(PYTHON) -m tests.bench $(cluster_options) $(ARGS)
 
 catalogue: $(VENV)/ready
 	@$(VENV)/bin/harness list --markdown > $(VENV)/CATALOGUE.md

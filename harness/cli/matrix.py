@@ -88,7 +88,7 @@ def _rules(asked: Asked) -> Callable[[Mapping[str, str]], str | None]:
     if asked.cluster == "kubeconfig":
         for context in asked.values.get("--context", (None,)):
             KubeconfigCluster(path=asked.kubeconfig, context=context).create()
-        return lambda chosen: None
+        return lambda _: None
     machine = fitting.look(Tools(), offline=asked.offline is not None)
     return lambda chosen: _refusal(lambda: _must_fit(chosen, machine))
 

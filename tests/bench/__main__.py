@@ -14,26 +14,39 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 from harness.clusters.embedded import EmbeddedCluster, Settings
 from harness.clusters.kind.images import AGENT_IMAGE
 from harness.clusters.provider import ClusterError
+from harness.effects.run import RunError
 from harness.kube.client import Kube
+from harness.kube.errors import KubeError
 from harness.model.outcome import Seen
 from harness.model.refs import Family, NamespacedName
-from harness.model.waits import Waits
-from harness.oracle.policy import Lane
 from harness.probe.asks import Ask, Hostname, Ready, Tcp
+from harness.probe.results import Result
 from harness.suite.arena import Arena, WorkerArena
 from harness.suite.facts import ClusterFacts
-from harness.suite.flows import all_pairs
 from harness.world import manifests
-from harness.world.deploy import is_ready
+from harness.world.deploy import NotReadyError, is_ready
 from harness.world.manifests import PodShape
 from tests.bench import real
-from tests.bench.measure import CLOCK, LANES, Row, seconds, worker
+from tests.bench.measure import (
+    CLOCK,
+    LANES,
+    NotMeasuredError,
+    Row,
+    between_pods,
+    must_be_reached,
+    seconds,
+    until,
+    worker,
+)
 
 BOOTS, PODS = 5, 30
+LONGEST = 60
+"""Seconds for that many pods to become Ready, and for that many asks."""
 QUIET = Settings(name="bench", jitter=0.0)
 
 
@@ -64,7 +77,8 @@ def arena(kube: Kube, base: WorkerArena) -> Row:
 
     def make() -> None:
         base.create(nodes)
-        base.pool.ask_many({pod.key: [Hostname()] for pod in base.pods.values()})
+        told = base.pool.ask_many({pod.key: [Hostname()] for pod in base.pods.values()})
+        must_be_reached("an agent for each pod", [result for results in told.values() for result in results])
 
     return Row("one arena (9 pods, agents attached)", 4, 1.5, seconds(make))
 
@@ -77,12 +91,14 @@ def pods(kube: Kube, base: WorkerArena) -> Row:
     began = CLOCK.now()
     base.start(shapes, base.owner.labels())
     ready: dict[str, float] = {}
-    for event in kube.watch("pods", since=since, namespace=space, timeout=60):
+    for event in kube.watch("pods", since=since, namespace=space, timeout=LONGEST):
         name = event.object["metadata"]["name"]
         if is_ready(event.object) and name.startswith("many-"):
             ready.setdefault(name, CLOCK.now() - began)
         if len(ready) == PODS:
             break
+    if len(ready) < PODS:
+        raise NotMeasuredError(f"{len(ready)} of {PODS} pods became Ready within {LONGEST} s")
     for number in range(PODS):
         kube.delete("pods", f"many-{number}", namespace=space, grace=0)
     return Row("pod created → Ready (median of 30 in parallel)", 1.5, 0.5, statistics.median(ready.values()))
@@ -96,14 +112,9 @@ def table(leased: Arena, family: Family, want: Seen, *, times: int) -> float:
         seen = between_pods(leased, family, LANES)
         took.append(CLOCK.now() - began)
         if set(seen) != {want}:
-            raise SystemExit(f"{sum(each is not want for each in seen)} of {len(seen)} cells are not {want.name}")
+            missed = sum(each is not want for each in seen)
+            raise NotMeasuredError(f"{missed} of {len(seen)} cells are not {want.name}")
     return statistics.median(took)
-
-
-def between_pods(leased: Arena, family: Family, lanes: Sequence[Lane]) -> list[Seen]:
-    """Ask every pair on these lanes; what different pods saw of each other (a pod always reaches itself)."""
-    results = all_pairs(leased, lanes=lanes, family=family)
-    return [each.seen for cell, each in results.items() if cell.source != cell.destination]
 
 
 def tables(kube: Kube, base: WorkerArena) -> Iterator[Row]:
@@ -115,9 +126,7 @@ def tables(kube: Kube, base: WorkerArena) -> Iterator[Row]:
     for letter in base.namespaces:
         nobody = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
         leased.apply(manifests.policy("nobody", nobody), namespace=letter)
-    deadline = CLOCK.now() + Waits().policy_live
-    while Seen.REACHED in between_pods(leased, family, LANES) and CLOCK.now() < deadline:
-        pass  # the next table tells
+    until(leased, family, reached=False)  # the next table tells
     took = table(leased, family, Seen.SILENT, times=3)
     yield Row("same, everything denied (bounded by one probe time-out)", 2, 1.2, took)
     leased.close()
@@ -133,29 +142,38 @@ def rates(base: WorkerArena) -> Iterator[Row]:
 
 
 def _rate(base: WorkerArena, pod: NamespacedName, ask: Ask, *, count: int) -> float:
-    return count / seconds(lambda: base.pool.ask(pod, [ask] * count, timeout=60))
+    results: list[Result] = []
+    took = seconds(lambda: results.extend(base.pool.ask(pod, [ask] * count, timeout=LONGEST)))
+    return sum(result.seen is Seen.REACHED for result in results) / took  # what is lost takes no time
 
 
 def suites() -> Iterator[Row]:
-    """A whole run as a user starts it, and the largest process of a worker."""
+    """A whole run as a user starts it, and the largest process of a worker. A run that ends badly is no measure."""
     with TemporaryDirectory() as folder:
-        options = ["-q", "-p", "no:cacheprovider", "--report", str(Path(folder, "report"))]
-        command = [sys.executable, "-m", "pytest", "suites", "-n", "2", *options]
         began = CLOCK.now()
-        code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
-        yield Row(f"all suites, 2 workers (exit code {code})", 300, 90, CLOCK.now() - began)
-        one = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "suites/netpol", "-n", "0", "-k", "POL-10", *options],
-            stdout=subprocess.DEVNULL,
-        )
-        _, _, usage = os.wait4(one.pid, 0)
-        yield Row("suite memory per worker", 150, 80, usage.ru_maxrss / 1024, unit="MB")
+        code = subprocess.run(
+            suite_command(folder, "suites", "-n", "2"), stdout=subprocess.DEVNULL, check=False
+        ).returncode
+        took = CLOCK.now() - began
+        yield Row(f"all suites, 2 workers (exit code {code})", 300, 90, took, good=code == 0)
+        command = suite_command(folder, "suites/netpol", "-n", "0", "-k", "POL-10")
+        one = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(one.pid, 0)
+        code = one.returncode = os.waitstatus_to_exitcode(status)
+        told = f"suite memory per worker (exit code {code})"
+        yield Row(told, 150, 80, usage.ru_maxrss / 1024, unit="MB", good=code == 0)
+
+
+def suite_command(folder: str, *arguments: str) -> list[str]:
+    """Pytest with a report of its own."""
+    report = ["--report", str(Path(folder, arguments[0].replace("/", "-")))]
+    return [sys.executable, "-m", "pytest", *arguments, "-q", "-p", "no:cacheprovider", *report]
 
 
 def rows(given: argparse.Namespace) -> Iterator[Row]:
     """Every row, as it is measured."""
     if given.kubeconfig or given.context:
-        yield from real.rows(given.kubeconfig, given.context, image=given.agent_image)
+        yield from real.rows(given.kubeconfig, given.context, image=given.agent_image or AGENT_IMAGE)
         return
     yield boot()
     with running() as kube:
@@ -169,29 +187,49 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
         yield from suites()
 
 
-def arguments() -> argparse.Namespace:
-    """What is measured, and where."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0] if __doc__ else "")
+class Parser(argparse.ArgumentParser):
+    """One that says no in one line, like every command here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises ClusterError."""
+        raise ClusterError(f"{self.prog}: {message}")
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """What is measured, and where. Raises ClusterError for what cannot be meant."""
+    parser = Parser(prog="make bench", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--short", action="store_true", help="without the rows that run all suites")
+    parser.add_argument("--cluster", choices=("embedded", "kubeconfig"), help="what is measured")
     parser.add_argument("--kubeconfig", type=Path, help="measure an existing cluster")
     parser.add_argument("--context", help="of that kubeconfig")
-    parser.add_argument("--agent-image", default=AGENT_IMAGE, help=f"image of the agents ({AGENT_IMAGE})")
-    return parser.parse_args()
+    parser.add_argument("--agent-image", help=f"image of the agents on an existing cluster ({AGENT_IMAGE})")
+    given = parser.parse_args(words)
+    existing = bool(given.kubeconfig or given.context)
+    if given.cluster is not None and existing != (given.cluster == "kubeconfig"):
+        parser.error("an existing cluster is named by --kubeconfig or --context, an embedded one by neither")
+    if existing and given.short:
+        parser.error("--short leaves out rows of embedded clusters: leave it out with an existing one")
+    if not existing and given.agent_image:
+        parser.error("--agent-image is for an existing cluster: add --kubeconfig or --context")
+    return given
 
 
-def main() -> int:
-    """Print every row; 1 when one is not as it must be."""
-    given = arguments()
-    print(f"{'what':62} | {'must':>11} | {'aim':>12} | measured", flush=True)
-    print(f"{'-' * 62}-|-{'-' * 11}-|-{'-' * 12}-|-{'-' * 14}", flush=True)
+def main(words: Sequence[str] | None = None) -> int:
+    """Print every row; 1 when one is not as it must be, 3 when one could not be measured, 4 when refused."""
     missed = 0
     try:
+        given = arguments(sys.argv[1:] if words is None else words)
+        print(f"{'what':62} | {'must':>11} | {'aim':>12} | measured", flush=True)
+        print(f"{'-' * 62}-|-{'-' * 11}-|-{'-' * 12}-|-{'-' * 14}", flush=True)
         for row in rows(given):
             print(row, flush=True)
             missed += not row.kept
     except ClusterError as refusal:
         print(refusal, file=sys.stderr)
         return 4
+    except (NotMeasuredError, NotReadyError, KubeError, RunError) as problem:
+        print(f"not measured: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 3
     return 1 if missed else 0
 
 

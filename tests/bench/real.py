@@ -16,15 +16,17 @@ from harness.clusters.kubeconfig import KubeconfigCluster
 from harness.effects.run import run
 from harness.kube.client import Kube
 from harness.model.outcome import Seen
+from harness.model.refs import Family
 from harness.model.waits import Waits
 from harness.probe.asks import Hostname
 from harness.suite.arena import Arena, WorkerArena
 from harness.suite.facts import ClusterFacts
 from harness.suite.flows import all_pairs
 from harness.world import manifests
-from tests.bench.measure import CLOCK, LANES, Row, seconds, worker
+from tests.bench.measure import CLOCK, LANES, NotMeasuredError, Row, must_be_reached, seconds, until, worker
 
 TABLES = 9
+NO_LIMIT = float("inf")
 EXECS = 24
 """Probes that are made by an exec each; a table has 324."""
 
@@ -32,6 +34,7 @@ IN_FLIGHT = 4
 """Execs at once: more of them only wait for each other on two cores."""
 
 CONNECT = "import socket; socket.create_connection(('{host}', 80), 2)"
+NOBODY = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 EVERYBODY = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]}
 """A policy that isolates every pod and admits everything: an agent decides each first packet, and lets it pass."""
 
@@ -43,10 +46,10 @@ def rows(kubeconfig: Path | None, context: str | None, *, image: str) -> Iterato
         base = worker(kube, image=image)
         try:
             yield _arena(kube, base)
+            yield _by_exec(base, kubeconfig, context)
             leased = Arena(base, case="bench", log=lambda rows: None)
             yield from _tables(leased, kube)
             leased.close()
-            yield _by_exec(base, kubeconfig, context)
         finally:
             base.remove()
 
@@ -56,25 +59,38 @@ def _arena(kube: Kube, base: WorkerArena) -> Row:
 
     def make() -> None:
         base.create(nodes)
-        base.pool.ask_many({pod.key: [Hostname()] for pod in base.pods.values()})
+        told = base.pool.ask_many({pod.key: [Hostname()] for pod in base.pods.values()})
+        must_be_reached("an agent for each pod", [result for results in told.values() for result in results])
 
     return Row("one arena (9 pods, agents attached), real cluster", 20, 10, seconds(make))
 
 
 def _tables(leased: Arena, kube: Kube) -> Iterator[Row]:
-    took, lost = _table(leased, kube)
+    family = ClusterFacts(kube, kind="kubeconfig").families[0]
+    took, lost = _table(leased, family)
     yield Row("full 9x9 table, 4 lanes (324 probes), no policy", 1.0, 0.4, took)
     yield Row(f"cells of {TABLES} such tables lost to load", 0, 0, lost, unit="")
-    for letter in ("x", "y", "z"):
-        leased.apply(manifests.policy("everybody", EVERYBODY), namespace=letter)
-    took, lost = _table(leased, kube)
+    _enforce(leased, family)
+    took, lost = _table(leased, family)
     yield Row("same, a policy admits each of them", 1.0, 0.4, took)
     yield Row(f"cells of {TABLES} such tables lost to load", 0, 0, lost, unit="")
 
 
-def _table(leased: Arena, kube: Kube) -> tuple[float, int]:
+def _enforce(leased: Arena, family: Family) -> None:
+    """A policy that isolates every pod and admits everything, in force: first it admits nothing, and that is seen.
+
+    Raises NotMeasuredError on a cluster that does not enforce policies: a table there would be the one without.
+    """
+    for spec, reached in ((NOBODY, False), (EVERYBODY, True)):
+        for letter in ("x", "y", "z"):
+            leased.apply(manifests.policy("everybody", spec), namespace=letter)
+        if not until(leased, family, reached=reached):
+            denied = "admits every pair does not" if reached else "denies every pair does not"
+            raise NotMeasuredError(f"tables with a policy: one that {denied} take effect on this cluster")
+
+
+def _table(leased: Arena, family: Family) -> tuple[float, int]:
     """Median seconds of a whole table, and the cells of all of them that were open and not reached."""
-    family = ClusterFacts(kube, kind="kubeconfig").families[0]
     took, lost = [], 0
     for _ in range(TABLES):
         began = CLOCK.now()
@@ -96,4 +112,4 @@ def _by_exec(base: WorkerArena, kubeconfig: Path | None, context: str | None) ->
             list(lanes.map(lambda _: run(command, timeout=Waits().pod_ready), range(EXECS)))
 
     share = len(base.table) ** 2 * len(LANES) / EXECS
-    return Row(f"the table by an exec each, from {EXECS} (no limit set)", 1e9, 1e9, seconds(several) * share)
+    return Row(f"the table by an exec each, from {EXECS} (no limit set)", NO_LIMIT, NO_LIMIT, seconds(several) * share)
