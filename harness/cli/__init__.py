@@ -55,6 +55,10 @@ def code_of(args: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("harness: interrupted", err=True)
         return INTERRUPTED
+    except SystemExit:
+        return (
+            INTERRUPTED  # so click ends where nobody reads what is printed any more; with 1, which is a broken promise
+        )
     return told if isinstance(told, int) else 0
 
 

@@ -25,6 +25,7 @@ from harness.effects.run import RunError, run
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
 from harness.report import capabilities
+from harness.report.comparison.printable import printable
 from harness.world import rights
 from harness.world.capabilities import Detector, Reads
 
@@ -53,7 +54,7 @@ class Finding:
     state: State = State.NOTED
 
     def __str__(self) -> str:
-        return f"{self.state:3}{self.what:42} {self.told}"
+        return f"{self.state:3}{self.what:42} {' '.join(printable(self.told).split())}"
 
 
 def must(what: str, told: str, *, good: bool = True) -> Finding:

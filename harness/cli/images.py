@@ -97,6 +97,14 @@ def list_images(*, as_json: bool, **asked: Any) -> None:
     click.echo(json.dumps({"images": told, "notes": found.notes}, indent=1))
 
 
+def _write(path: Path, content: bytes) -> None:
+    """Write a file. Raises ClusterError when that cannot be."""
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise ClusterError(f"{path.parent}: cannot be written: {error.strerror}") from error
+
+
 def _here(docker: Engine, image: str) -> bool | None:
     """Whether it is on this machine; None where there is no engine to ask."""
     try:
@@ -123,7 +131,7 @@ def save(into: Path, **asked: Any) -> None:
     names = [here.named(here.must_have(each, option="its option")) for each in wanted]
     if folder:
         for each in stock.files(found.plan, architecture=platform(info).partition("/")[2]):
-            write_atomic(into / each.sha256, _downloads(asked["offline"]).get(each))
+            _write(into / each.sha256, _downloads(asked["offline"]).get(each))
     click.echo(f"saving {len(names)} images into {archive}")
     stock.save(docker, names, archive)
 
@@ -178,9 +186,6 @@ def mirror(registry: str, write: Path | None, **asked: Any) -> None:
     there = Mirror.parse(registry)
     found = [each.image for each in _selection(asked, Tools()).images]
     for path, content in there.host_files(found).items() if write else ():
-        try:
-            write_atomic(Path(write or "", path), content)
-        except OSError as error:
-            raise ClusterError(f"{write}: cannot be written: {error.strerror}") from error
+        _write(Path(write or "", path), content)
     for image in dict.fromkeys(found):
         click.echo(f"{image} {there.reference(image)}")

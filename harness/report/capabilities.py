@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.model.capability import Fact, State
+from harness.report.comparison.printable import one_line
 
 Facts = Mapping[str, Fact]
+
+LONGEST = 1000
+"""Characters of a line; what a cluster calls its parts may be as long as it likes."""
 
 FAMILIES = (("dual", "dual-stack"), ("v4", "IPv4"), ("v6", "IPv6"))
 
@@ -40,6 +44,7 @@ def lines(found: Facts) -> list[str]:
         ),
     ]
     told = [", ".join(part for part in parts if part) for parts in (first, second)]
+    told = [one_line(" ".join(line.split()), longest=LONGEST) for line in told]
     return [line for line in told if line]
 
 

@@ -27,11 +27,11 @@ def read(path: Path) -> RunRecord:
         document = json.loads(file.read_text())
     except OSError as error:
         raise BadRecordError(_absent(path, file, str(error.strerror))) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRecordError(f"{file}: not JSON ({str(error).splitlines()[0]}): give the {FILE} of a run") from error
     try:
         return parse(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise BadRecordError(f"{file}: not the record of a run: {what}; give the {FILE} of a run") from error
 
@@ -45,7 +45,7 @@ def _absent(path: Path, file: Path, problem: str) -> str:
 
 
 def parse(document: Any) -> RunRecord:
-    """The record in a document. Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
+    """The record in a document. Raises KeyError, TypeError, ValueError, AttributeError or OverflowError for none."""
     if not isinstance(document, Mapping):
         raise TypeError(f"it is a {type(document).__name__}")
     if document["version"] != VERSION:

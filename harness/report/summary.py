@@ -9,7 +9,7 @@ from harness.report.record import RunRecord
 
 WORDS = {"PASS": "hold", "FAIL": "broken", "UNKNOWN": "unknown", "SKIP": "skipped"}
 SHOWN = 20
-"""Skipped tests that are listed one by one; the report has all."""
+"""Reasons of skipped tests that are listed; how many more there are is said, and the report has all."""
 
 
 def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
@@ -26,6 +26,8 @@ def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
         reasons.setdefault(test.reason.strip(), []).extend(test.ids or (test.name,))
     for reason, ids in list(reasons.items())[:SHOWN]:
         yield f"{'SKIP':8}{' '.join(sorted(set(ids)))}  {reason}"
+    if (more := len(reasons) - SHOWN) > 0:
+        yield f"{'SKIP':8}for {more} more reasons, which the report has"
     slowest = max(
         ((name, s) for test in run.tests for name, s in test.settled.items()), key=lambda x: x[1], default=None
     )

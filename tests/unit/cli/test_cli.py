@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import pytest
 
 from harness.cli import code_of, commands
-from harness.cli.doctor import State, cluster, standing
+from harness.cli.doctor import Finding, State, cluster, standing
 from harness.cli.run import pytest_arguments
 from harness.clusters import embedded
 from harness.clusters.kind import leftovers
@@ -274,3 +276,22 @@ def test_cleaning_the_machine_removes_what_killed_runs_left(
     told = capsys.readouterr()
     assert told.out == ("removed kind cluster harness-dead\n" if there else "nothing of a dead run is left\n")
     assert ("far (made by elsewhere/1/2) was made elsewhere and stays" in told.err) is there
+
+
+def test_a_reader_that_goes_away_is_no_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`harness waits | head -1` ends with 2, interrupted: 1 would say that a promise is broken."""
+
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    for each in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, each, getattr(sys, each))
+    monkeypatch.setattr(click, "echo", closed)
+    assert code_of(["waits"]) == 2
+
+
+def test_what_a_cluster_says_is_one_printable_line_in_the_doctor() -> None:
+    """Nothing in it steers the terminal or looks like a finding of its own."""
+    assert str(Finding("capability dns", "yes\nok user \x1b[2J\u202e")) == (
+        f"-  {'capability dns':42} yes ok user \ufffd[2J\ufffd"
+    )

@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli import code_of
 from harness.clusters.kind.marks import Mark, Stay
+from harness.clusters.provider import ClusterError
 from harness.effects import process
 from harness.effects.run import RunError
 from tests.unit.clusters.kind_machine import AGENT, NODE_IMAGE, Machine
@@ -144,3 +145,10 @@ def test_without_an_engine_nothing_is_saved(machine: Machine, capsys: pytest.Cap
     for args in (["save", "x.tar"], ["load", __file__]):
         assert code_of(["images", *args]) == 4
         assert "docker is not installed" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(machine: Machine, tmp_path: Path) -> None:
+    """What --offline DIR needs is written like everything else: said in one line when that cannot be."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ClusterError, match="file: cannot be written: "):
+        importlib.import_module("harness.cli.images")._write(tmp_path / "file/sha", b"x")

@@ -46,6 +46,14 @@ def test_each_fact_in_a_few_words(name: str, fact: Fact, said: str) -> None:
     assert lines({name: fact}) == [said]
 
 
+def test_what_a_cluster_calls_its_parts_is_one_printable_line() -> None:
+    """Text from a cluster steers no terminal, begins no line, and ends somewhere."""
+    (line,) = lines({"dns": Fact.yes("CoreDNS\n\x1b[2Jfound: all is well " + "x" * 5000, why="its Corefile")})
+    assert line.startswith("DNS CoreDNS \ufffd[2Jfound: all")
+    assert len(line) <= 1000
+    assert not {"\n", "\x1b"} & set(line)
+
+
 def test_facts_survive_the_record() -> None:
     """What run.json carries is what was found; a record made without them has none."""
     found = {"cni": Fact.yes("kindnet", why="its DaemonSet"), "lb": UNKNOWN, "v6": NO}

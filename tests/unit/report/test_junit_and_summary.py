@@ -91,3 +91,12 @@ def test_the_summary_of_nothing_is_one_line() -> None:
     """A run in which nothing was asked says so."""
     empty = RunRecord("abc", "2024-01-01T00:00:00Z", 0.0, {}, ())
     assert list(summary.lines(empty, None)) == ["0 requirements asked: none"]
+
+
+def test_the_summary_says_how_many_skips_it_leaves_out() -> None:
+    """Reasons beyond the listed ones are counted, so that none is lost without a word; the last that fits is not."""
+    for count, told in ((summary.SHOWN, []), (summary.SHOWN + 3, ["SKIP    for 3 more reasons, which the report has"])):
+        tests = tuple(TestRecord(f"t::{n}", (f"A-{n}",), "", "SKIP", f"needs {n}") for n in range(count))
+        lines = list(summary.lines(RunRecord("abc", "2024-01-01T00:00:00Z", 0.0, {}, tests), None))
+        assert [line for line in lines if " more " in line] == told
+        assert len(lines) == 1 + summary.SHOWN + len(told)

@@ -49,6 +49,7 @@ def test_a_record_without_later_fields_is_read(tmp_path: Path) -> None:
         ({"tests": 5}, "not the record of a run"),
         ({"tests": ["x"]}, "not the record of a run"),
         ({"seconds": "long"}, "not the record of a run"),
+        ({"seconds": 10**400}, "not the record of a run"),
         ({"cluster": None}, "not the record of a run"),
         ({"cluster": {"capabilities": {"lb": {"state": "perhaps"}}}}, "'perhaps' is not a valid State"),
         ({"cluster": {"capabilities": {"lb": "yes"}}}, "not the record of a run"),
@@ -71,6 +72,7 @@ def test_what_is_no_record_is_refused(tmp_path: Path, change: dict[str, Any], sa
         ("[]", "it is a list"),
         ("{}", "lacks 'version'"),
         ("\udc80", "not JSON"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: str, said: str) -> None:
