@@ -89,7 +89,7 @@ def _rules(asked: Asked) -> Callable[[Mapping[str, str]], str | None]:
         for context in asked.values.get("--context", (None,)):
             KubeconfigCluster(path=asked.kubeconfig, context=context).create()
         return lambda _: None
-    machine = fitting.look(Tools(), offline=asked.offline is not None)
+    machine = fitting.look(Tools())
     return lambda chosen: _refusal(lambda: _must_fit(chosen, machine))
 
 

@@ -1,7 +1,8 @@
 """Whether a kind cluster that is asked for can be made on this machine, before anything is tried.
 
-It says what is known without trying: contradictions, versions and images. What only trying can tell (a pull that fails,
-a full disk) is left to the run.
+It says what can be nowhere with these programs: contradictions and versions. What is only lacking here (an image that
+cannot be pulled, a full disk) is left to the run, which is refused: a cluster that could be and was not tried is no
+combination that says nothing.
 """
 
 from __future__ import annotations
@@ -20,19 +21,18 @@ from harness.clusters.provider import ClusterError
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine has: kind's version, its images, the pinned node images; `offline` forbids to pull others."""
+    """What this machine has: kind's version, its images, the pinned node images."""
 
     kind: Version
     images: tuple[str, ...]
     pins: Pins
-    offline: bool = False
 
 
-def look(tools: Tools, *, offline: bool) -> Machine:
+def look(tools: Tools) -> Machine:
     """What is here. Raises ClusterError when there is no engine or no kind."""
     docker = engine(tools)
     docker.info()
-    return Machine(Kind(tools).version(), tuple(docker.images()), pins(), offline)
+    return Machine(Kind(tools).version(), tuple(docker.images()), pins())
 
 
 def why_not(request: Request, machine: Machine) -> str | None:
@@ -48,15 +48,7 @@ def why_not(request: Request, machine: Machine) -> str | None:
             return why
         if why := outside(request.cni, version):
             return why
-    if machine.offline and image is not None and not _here(image, machine):
-        return f"node image {image} is not on this machine, and --offline forbids to pull it"
     return None
-
-
-def _here(image: str, machine: Machine) -> bool:
-    """Whether an image is here. A digest alone cannot be looked up in a list of names; the run will know."""
-    name, _, digest = image.partition("@")
-    return name in machine.images or f"docker.io/{name}" in machine.images or (bool(digest) and ":" not in name)
 
 
 def outside(cni: Cni, version: Version) -> str | None:

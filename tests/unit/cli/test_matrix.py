@@ -193,7 +193,7 @@ def test_kind_is_asked_before_the_first_run(
 ) -> None:
     """No engine refuses the matrix; with one, a combination that does not fit is a column and the other is run."""
 
-    def broken(tools: object, *, offline: bool) -> fitting.Machine:
+    def broken(tools: object) -> fitting.Machine:
         raise ClusterError("docker is not running")
 
     monkeypatch.setattr(fitting, "look", broken)
@@ -202,10 +202,25 @@ def test_kind_is_asked_before_the_first_run(
     machine = fitting.Machine(
         Version(0, 33), ("kindest/node:v1.36.2",), Pins({Version(0, 33): {Version(1, 36, 2): "sha256:0"}})
     )
-    monkeypatch.setattr(fitting, "look", lambda tools, offline: machine)
+    monkeypatch.setattr(fitting, "look", lambda _: machine)
     play(iptables={"code": 0, "record": record("PASS")})
     assert code_of(["matrix", "--k8s", "1.36", "--kube-proxy", "iptables,none"]) == 0
     assert "cannot be: --kube-proxy none: CNI kindnet does not replace kube-proxy" in capsys.readouterr().out
+
+
+def test_a_node_image_that_is_not_here_is_not_passed_over(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Kubernetes that could be and was not tried, for want of an image, is an unknown: exit code 3, not 0."""
+    machine = fitting.Machine(
+        Version(0, 33),
+        ("kindest/node:v1.36.2",),
+        Pins({Version(0, 33): {Version(1, 36, 2): "sha256:0", Version(1, 35, 1): "sha256:1"}}),
+    )
+    monkeypatch.setattr(fitting, "look", lambda _: machine)
+    play(**{"1.35": {"code": 4, "said": "ERROR: image x cannot be had"}, "1.36": {"code": 0, "record": record("PASS")}})
+    assert code_of(["matrix", "--k8s", "1.35,1.36", "--offline"]) == 3
+    assert "no result: did not come up: image x cannot be had" in capsys.readouterr().out
 
 
 def test_a_run_that_cannot_be_started_is_a_column(
