@@ -22,6 +22,9 @@ from harness.kube.errors import Conflict, WaitTimeout
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 NOT_BALANCED = "node.kubernetes.io/exclude-from-external-load-balancers"
+CONDITION = "node.kubernetes.io/"
+"""How the keys of taints begin that follow a node's conditions."""
+
 PLUGIN_FOLDER = "/opt/cni/bin"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """What engines call them, and what everybody else does."""
@@ -81,6 +84,10 @@ def _complaints(nodes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
         ready = conditions.get("Ready", {})
         if ready.get("status") != "True":
             yield f"{node['metadata']['name']}: {ready.get('message') or 'says nothing'}"
+            continue
+        # A node is Ready a moment before the taint that kept pods away is gone.
+        if away := [each["key"] for each in node["spec"].get("taints") or [] if each["key"].startswith(CONDITION)]:
+            yield f"{node['metadata']['name']}: Ready, and still tainted {', '.join(away)}"
 
 
 def add_plugins(docker: Engine, nodes: Sequence[str], plugins: Plugins, *, downloads: Downloads) -> None:

@@ -258,6 +258,14 @@ def test_nodes_that_do_not_become_ready_say_why(make: Make) -> None:
     assert machine.clusters == set()
 
 
+def test_a_ready_node_that_is_still_tainted_is_waited_for(make: Make) -> None:
+    """The taint of a node that was not Ready goes a moment later; until then no pod of ours would stand there."""
+    machine = Machine(kube=NodesKube(nodes=2))
+    machine.kube.patch("nodes", "n1", {"spec": {"taints": [{"key": "node.kubernetes.io/not-ready"}]}})
+    with pytest.raises(ClusterError, match="n1: Ready, and still tainted node.kubernetes.io/not-ready"):
+        make(machine).create()
+
+
 def test_a_cluster_that_cannot_be_removed_is_said(make: Make) -> None:
     """After a few attempts, with what kind says."""
     machine = Machine()
