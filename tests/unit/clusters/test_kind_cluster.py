@@ -261,8 +261,8 @@ def test_nodes_that_do_not_become_ready_say_why(make: Make) -> None:
 def test_a_ready_node_that_is_still_tainted_is_waited_for(make: Make) -> None:
     """The taint of a node that was not Ready goes a moment later; until then no pod of ours would stand there."""
     machine = Machine(kube=NodesKube(nodes=2))
-    machine.kube.patch("nodes", "n1", {"spec": {"taints": [{"key": "node.kubernetes.io/not-ready"}]}})
-    with pytest.raises(ClusterError, match="n1: Ready, and still tainted node.kubernetes.io/not-ready"):
+    machine.kube.patch("nodes", "n1", {"metadata": {}, "spec": {"taints": [{"key": "node.kubernetes.io/not-ready"}]}})
+    with pytest.raises(ClusterError, match="n1: Ready, and still tainted node"):
         make(machine).create()
 
 
