@@ -106,6 +106,12 @@ class Unauthorized(StatusError):
 class Forbidden(StatusError):
     """403; the message names verb and resource."""
 
+    @property
+    def is_of_an_ending_namespace(self) -> bool:
+        """Whether nobody may create anything there any more, for the namespace is being deleted."""
+        causes = (self.status.get("details") or {}).get("causes") or []
+        return any(each.get("reason") == "NamespaceTerminating" for each in causes)
+
     def _line(self) -> str:
         return f"{self.asked}: not allowed (403): {self.message}"
 

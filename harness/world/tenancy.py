@@ -7,6 +7,7 @@ that run's Lease is missing or no longer renewed, the run is dead and its namesp
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Iterable, Mapping
@@ -58,7 +59,13 @@ class Tenancy:
                 "metadata": {"name": home, "labels": tenancy._owner.labels()},
             }
         )
-        tenancy._renew()
+        try:
+            tenancy._renew()
+        except BaseException:
+            # Refused or interrupted here, nobody holds the stay that could end it.
+            with contextlib.suppress(KubeError):
+                kube.delete("namespaces", home)
+            raise
         threading.Thread(target=tenancy._keep, daemon=True).start()
         return tenancy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,12 @@ class Backend:
         return f"{where} ({self.pod})" if self.pod else where
 
 
+@functools.lru_cache(maxsize=16384)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """An address or a range, read once: every answer is held against those of all nodes, and there may be thousands."""
+    return ipaddress.ip_network(text)
+
+
 @dataclass(frozen=True)
 class Source:
     """Which client addresses a backend may see: listed ones, those in networks, or any.
@@ -88,7 +95,7 @@ class Source:
         found = ipaddress.ip_address(address)
 
         def among(ranges: frozenset[str]) -> bool:
-            return any(found in ipaddress.ip_network(each) for each in ranges)
+            return any(found in _network(each) for each in ranges)
 
         return self.any or among(self.addresses | self.networks) or (self.rewritten and not among(self.others))
 

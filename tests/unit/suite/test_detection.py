@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dns.flags
@@ -141,12 +141,13 @@ def test_a_dns_that_is_not_found_is_not_asked(ground: Ground) -> None:
     assert dns_version(ground.base, nowhere) == Fact.unknown("where is the cluster DNS?")
 
 
-def refusing(ground: Ground, what: str) -> None:
+def refusing(ground: Ground, what: str, causes: Sequence[Mapping[str, str]] = ()) -> None:
     """An admission that lets none of these in."""
     kube: Any = ground.kube
 
     def refused(made: Any) -> Any:
-        raise Forbidden({"code": 403, "message": f"{what} {made['metadata']['name']} violates PodSecurity"}, asked=what)
+        said = f"{what} {made['metadata']['name']} violates PodSecurity"
+        raise Forbidden({"code": 403, "message": said, "details": {"causes": causes}}, asked=what)
 
     before_apply, before_create = kube.apply, kube.create
     if what == "Namespace":
@@ -175,6 +176,17 @@ def test_pods_of_the_nodes_network_that_are_not_admitted(ground: Ground, what: s
     assert "violates PodSecurity" in told.why
     arena = ground.lease()
     with pytest.raises(NotApplicable, match=r"not admitted.*violates PodSecurity"):
+        arena.start({"h/a": PodShape(ports=(30998,), host_network=True)})
+    arena.close()
+
+
+def test_a_namespace_that_is_being_deleted_says_nothing_about_admission(ground: Ground) -> None:
+    """It refuses everything with the same code: unknown, and no skip."""
+    ground.kube.put(account(ground))
+    refusing(ground, "Pod", causes=[{"reason": "NamespaceTerminating", "message": "being deleted"}])
+    assert node_pods_admitted(ground.base).state is State.UNKNOWN
+    arena = ground.lease()
+    with pytest.raises(Forbidden):
         arena.start({"h/a": PodShape(ports=(30998,), host_network=True)})
     arena.close()
 

@@ -10,7 +10,7 @@ import pytest
 from harness.effects.clock import FakeClock, rfc3339, rfc3339_micro
 from harness.effects.process import identity as holder
 from harness.effects.process import machine
-from harness.kube.errors import WaitTimeout
+from harness.kube.errors import KubeError, WaitTimeout
 from harness.model.waits import Waits
 from harness.world.ownership import MANAGED_BY, RUN, Owner
 from harness.world.tenancy import DEAD_AFTER, LEASE, MOVING_IN, Tenancy, alive, sweep
@@ -131,6 +131,23 @@ def test_a_namespace_that_stays_keeps_nobody_from_running() -> None:
     assert sorted(tenancy.swept) == ["harness-old-gw0-x", "harness-old-home-run"]
     assert tenancy.lingering() == ["harness-old-home-run"]
     tenancy.end()
+
+
+@pytest.mark.parametrize("trouble", [KubeError("no"), KeyboardInterrupt()])
+def test_a_stay_that_cannot_begin_leaves_nothing(trouble: BaseException) -> None:
+    """Refused or interrupted after the home was made and before the Lease was: the home goes."""
+    kube = FakeKube(nodes=2)
+    apply = kube.apply
+
+    def refused(obj: Any, **how: Any) -> Any:
+        if obj["kind"] == "Lease":
+            raise trouble
+        return apply(obj, **how)
+
+    kube.apply = refused  # type: ignore[method-assign]  # this one time
+    with pytest.raises(type(trouble)):
+        Tenancy.begin(kube.typed, "abc", clock=FakeClock(start=NOW), waits=Waits())
+    assert list(kube.names("namespaces")) == []
 
 
 def test_a_stay_begins_with_a_lease_and_ends_with_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from harness.oracle.services import (
     Arrival,
     Delivery,
     Failure,
+    Source,
     Via,
     deliver,
     judge_arrivals,
@@ -347,3 +349,14 @@ def test_an_undefined_delivery_is_held_against_its_widest_set_only() -> None:
     odd = Arrival(Seen.REACHED, "10.244.1.2", 8080, "x/e2", "172.18.0.4")
     assert whats(found, odd, Arrival(Seen.SILENT), complete=True) == []
     assert len(whats(found, Arrival(Seen.REACHED, "10.9.9.9", 80))) == 1
+
+
+def test_ranges_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer of a large cluster is held against the ranges of all its nodes; reading them costs far more."""
+    read: list[str] = []
+    real = ipaddress.ip_network
+    monkeypatch.setattr(ipaddress, "ip_network", lambda text: (read.append(text), real(text))[1])
+    others = frozenset(f"198.18.{number}.0/24" for number in range(50))
+    source = Source(rewritten=True, others=others)
+    assert [source.admits(each) for each in ("198.19.0.1", "198.18.7.9", "198.19.0.2")] == [True, False, True]
+    assert sorted(read) == sorted(others)
