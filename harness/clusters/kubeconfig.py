@@ -7,12 +7,19 @@ The user's current context is never used unasked: without `context` the file has
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from harness.clusters.provider import Access, ClusterError
+
+SECTIONS = {"clusters": "cluster", "users": "user", "contexts": "context"}
+"""Lists of a kubeconfig, and what an entry of each has besides its name."""
+
+FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+"""Settings that name files."""
 
 
 class KubeconfigCluster:
@@ -61,15 +68,30 @@ def read(path: Path) -> dict[str, Any]:
         raise ClusterError(f"{path}: not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(document, dict) or not isinstance(document.get("clusters"), list):
         raise ClusterError(f"{path}: not a kubeconfig: it lists no clusters")
+    for section, part in SECTIONS.items():
+        for entry in _entries(document, section, path):
+            settings = entry.get(part) or {}
+            odd = [
+                key for key in FILES if not isinstance(settings, dict) or not isinstance(settings.get(key) or "", str)
+            ]
+            if odd:
+                raise ClusterError(f"{path}: not a kubeconfig: {part} {entry.get('name')!r} is not as it should be")
     return document
+
+
+def _entries(document: Mapping[str, Any], section: str, path: Path) -> list[dict[str, Any]]:
+    found = document.get(section) or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ClusterError(f"{path}: not a kubeconfig: {section} is not a list of named entries")
+    return found
 
 
 def absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
     """The document with its file references made absolute, as kubectl reads them: relative to the file itself."""
-    for section, kind in (("clusters", "cluster"), ("users", "user")):
+    for section in ("clusters", "users"):
         for entry in document.get(section) or []:
-            settings = entry.get(kind) or {}
-            for key in ("certificate-authority", "client-certificate", "client-key", "tokenFile"):
+            settings = entry.get(SECTIONS[section]) or {}
+            for key in FILES:
                 if settings.get(key):
                     settings[key] = str((base / settings[key]).resolve())
     return document

@@ -124,4 +124,7 @@ def _addons() -> Iterator[Check]:
         for each in [kind.load(name) for name in kind.names()]:
             helm = isinstance(each.source, Chart) and shutil.which("helm") is None
             lacks = "; needs helm, which is not installed" if helm else ""
-            yield Check(f"{each.WHAT} {each.title}", f"{each.about}{lacks}", good=None)
+            modules = each.host_modules if isinstance(each, Cni) else ()
+            needs = f"; needs kernel modules {', '.join(modules)}" if modules else ""
+            meant = f"; for Kubernetes {each.kubernetes}" if each.kubernetes else ""
+            yield Check(f"{each.WHAT} {each.title}", f"{each.about}{meant}{needs}{lacks}", good=None)

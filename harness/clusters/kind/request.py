@@ -90,6 +90,9 @@ class Request:
             _refuse([f"--kube-proxy nftables needs Kubernetes {NFTABLES_SINCE} or newer, the node image has {version}"])
         families = ["ipv4", "ipv6"] if self.chosen_families == "dual" else [self.chosen_families]
         pods = {**POD_SUBNETS, **self.cni.pod_subnets}
+        pod_subnet = self.pod_subnet or ",".join(pods[family] for family in families)
+        service_subnet = self.service_subnet or ",".join(SERVICE_SUBNETS[family] for family in families)
+        _refuse(_overlaps(pod_subnet, service_subnet))
         return Plan(
             name=self.keep or f"harness-{run}",
             nodes=self.nodes,
@@ -98,8 +101,8 @@ class Request:
             cni=self.cni,
             image=image,
             version=version,
-            pod_subnet=self.pod_subnet or ",".join(pods[family] for family in families),
-            service_subnet=self.service_subnet or ",".join(SERVICE_SUBNETS[family] for family in families),
+            pod_subnet=pod_subnet,
+            service_subnet=service_subnet,
             feature_gates=dict(self.feature_gates),
             control_plane_takes_pods=self.control_plane_takes_pods or self.nodes == 1,
             cgroup_v1=cgroup_v1,
@@ -172,6 +175,17 @@ def _subnets(option: str, given: str, families: str) -> list[str]:
     if sorted(found) != wanted:
         return [f"{option} {given}: a cluster of --families {families} takes {' and '.join(wanted)}, one subnet each"]
     return []
+
+
+def _overlaps(pods: str, services: str) -> list[str]:
+    """Addresses that would be a pod's and a Service's."""
+    pairs = [(one, other) for one in pods.split(",") for other in services.split(",")]
+    both = [(ipaddress.ip_network(one), ipaddress.ip_network(other)) for one, other in pairs]
+    return [
+        f"pods in {one} and Services in {other} would share addresses: change --pod-subnet or --service-subnet"
+        for one, other in both
+        if one.version == other.version and one.overlaps(other)
+    ]
 
 
 def gates(given: Sequence[str]) -> dict[str, bool]:

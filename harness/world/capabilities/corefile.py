@@ -23,11 +23,12 @@ class Plugin:
 def server(text: str) -> dict[str, Plugin]:
     """The plugins of the server block that serves Kubernetes; empty when none does."""
     found: dict[str, Plugin] = {}
+    last, inside = "", False
     for depth, words, opens in _lines(text):
         if depth == 0:
             if KUBERNETES in found:
                 break
-            found = {}
+            found, inside = {}, False
         elif depth == 1:
             name, *rest = words
             found[name] = Plugin(tuple(rest))

@@ -104,3 +104,11 @@ def test_limits_come_with_the_command_that_raises_them(tmp_path: Path) -> None:
     assert (low.good, low.told) == (False, "8192: sysctl -w fs.inotify.max_user_watches=524288")
     assert (enough.good, enough.told) == (True, "512")
     assert list(checks._inotify(tmp_path / "nowhere")) == []
+
+
+def test_what_add_ons_need_of_a_machine_is_told() -> None:
+    """Kernel modules of the host, and versions, which nobody could look up from the outside."""
+    told = {name.split()[1]: check.told for name, check in found(Machine()).items() if name.startswith("CNI ")}
+    assert "needs kernel modules br_netfilter, vxlan" in told["flannel"]
+    assert "for Kubernetes 1.34 to 1.36; needs kernel modules ipip" in told["calico"]
+    assert "kernel modules" not in told["cilium"]

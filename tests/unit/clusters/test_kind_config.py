@@ -219,3 +219,23 @@ def test_the_headline_says_what_is_made() -> None:
     full = Request(cni=KINDNET, lb=METALLB, ingress=CONTOUR, mirror=Mirror.parse("m:5000")).headline()
     assert f"LoadBalancer {METALLB.title}, Ingress {CONTOUR.title}, 3 nodes" in full
     assert full.endswith("images from m:5000")
+
+
+@pytest.mark.parametrize(
+    "subnets",
+    [
+        {"pod_subnet": "10.96.0.0/12"},
+        {"service_subnet": "10.244.7.0/24"},
+        {"pod_subnet": "10.1.0.0/16", "service_subnet": "10.1.0.0/16"},
+    ],
+)
+def test_pods_and_services_share_no_addresses(subnets: dict[str, str]) -> None:
+    """Given ones are held against each other and against what is taken where none is given."""
+    with pytest.raises(ClusterError, match=r"^pods in .* and Services in .* would share addresses: change"):
+        planned(Request(cni=KINDNET, families="ipv4", **subnets))
+
+
+def test_the_same_numbers_of_two_families_are_no_clash() -> None:
+    """Subnets of different families have nothing in common."""
+    plan = planned(Request(cni=KINDNET, pod_subnet="0.0.0.0/8,::/8", service_subnet="10.0.0.0/16,fd00::/112"))
+    assert plan.service_subnet == "10.0.0.0/16,fd00::/112"

@@ -77,6 +77,11 @@ def test_neither_file_nor_context_is_refused(file: Path, monkeypatch: pytest.Mon
         ("- a", "not a kubeconfig"),
         ("", "not a kubeconfig"),
         (yaml.safe_dump(document(clusters=None)), "not a kubeconfig"),
+        (yaml.safe_dump(document(clusters=["c"])), "clusters is not a list of named entries"),
+        (yaml.safe_dump(document(users="u")), "users is not a list of named entries"),
+        (yaml.safe_dump(document(contexts={"dev": 1})), "contexts is not a list of named entries"),
+        (yaml.safe_dump(document(users=[{"name": "u", "user": "me"}])), "user 'u' is not as it should be"),
+        (yaml.safe_dump(document(users=[{"name": "u", "user": {"client-key": 5}}])), "user 'u' is not as it should be"),
     ],
 )
 def test_a_bad_file_is_said_in_one_line(tmp_path: Path, content: str, said: str) -> None:

@@ -262,7 +262,9 @@ def test_settings_of_the_server_that_serves_the_zone(corefile: str, told: str) -
     assert fact(kube, "dns-settings").value == told
 
 
-@pytest.mark.parametrize("corefile", ["", ".:53 {\n forward . 1.1.1.1\n}\n", "}}{"])
+@pytest.mark.parametrize(
+    "corefile", ["", ".:53 {\n forward . 1.1.1.1\n}\n", "}}{", ".:53 {\n{\nready\n}\n}", "{\n{\nx"]
+)
 def test_a_corefile_without_kubernetes_is_unknown(corefile: str) -> None:
     """What serves the zone is somewhere else."""
     kube = cluster()
