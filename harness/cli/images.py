@@ -109,7 +109,7 @@ def _here(docker: Engine, image: str) -> bool | None:
     """Whether it is on this machine; None where there is no engine to ask."""
     try:
         return docker.has_image(image)
-    except RunError:
+    except ClusterError:
         return None
 
 

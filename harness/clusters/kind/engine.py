@@ -97,7 +97,7 @@ class Engine:
         if not listed:
             return []
         # A container may go between the two questions; what is said of the others counts.
-        done = self._run([self.name, "inspect", *listed], check=False, timeout=ANSWER_LIMIT)
+        done = self._ask("inspect", *listed, check=False)
         found: list[dict[str, Any]] = json.loads(done.text or "[]")
         return found
 
@@ -110,8 +110,8 @@ class Engine:
         return self._ask("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").text.split()
 
     def has_image(self, reference: str) -> bool:
-        """Whether an image is here."""
-        return self._run([self.name, "image", "inspect", reference], check=False, timeout=ANSWER_LIMIT).code == 0
+        """Whether an image is here. Raises ClusterError."""
+        return self._ask("image", "inspect", reference, check=False).code == 0
 
     def pull(self, reference: str) -> str | None:
         """Pull an image; why it cannot be had, else None."""
@@ -126,14 +126,14 @@ class Engine:
         self._run([self.name, "tag", image, name], timeout=ANSWER_LIMIT)
 
     def version_in(self, image: str) -> Version | None:
-        """The Kubernetes version that a node image was built with, as the image itself says."""
-        command = [self.name, "run", "--rm", "--network", "none", "--entrypoint", "cat", image, "/kind/version"]
-        done = self._run(command, check=False, timeout=ANSWER_LIMIT)
+        """The Kubernetes version that a node image was built with, as the image itself says. Raises ClusterError."""
+        command = ("run", "--rm", "--network", "none", "--entrypoint", "cat", image, "/kind/version")
+        done = self._ask(*command, check=False)
         return parse(done.text) if done.code == 0 else None
 
     def network(self, name: str) -> dict[str, Any] | None:
-        """What the engine knows of a network; None when there is none."""
-        done = self._run([self.name, "network", "inspect", name], check=False, timeout=ANSWER_LIMIT)
+        """What the engine knows of a network; None when there is none. Raises ClusterError."""
+        done = self._ask("network", "inspect", name, check=False)
         found: list[dict[str, Any]] = json.loads(done.text or "[]") if done.code == 0 else []
         return found[0] if found else None
 
@@ -160,9 +160,8 @@ class Engine:
         self._run([self.name, "start", name], timeout=ANSWER_LIMIT)
 
     def runs(self, container: str) -> bool:
-        """Whether it runs; one that is not there does not."""
-        command = [self.name, "inspect", "--format", "{{.State.Running}}", container]
-        return self._run(command, check=False, timeout=ANSWER_LIMIT).text.strip() == "true"
+        """Whether it runs; one that is not there does not. Raises ClusterError."""
+        return self._ask("inspect", "--format", "{{.State.Running}}", container, check=False).text.strip() == "true"
 
     def logs(self, container: str) -> str:
         """What it said. Raises RunError."""
@@ -188,9 +187,9 @@ class Engine:
             [self.name, "exec", *interactive, container, *command], stdin=stdin, check=check, timeout=ANSWER_LIMIT
         )
 
-    def _ask(self, *command: str) -> Completed:
+    def _ask(self, *command: str, check: bool = True) -> Completed:
         try:
-            return self._run([self.name, *command], timeout=ANSWER_LIMIT)
+            return self._run([self.name, *command], check=check, timeout=ANSWER_LIMIT)
         except RunError as error:
             raise ClusterError(f"{self.name} cannot be asked: {error.line}") from error
 

@@ -408,3 +408,14 @@ def test_without_a_plugin_the_cluster_waits_for_one(make: Make) -> None:
     machine.kube = NodesKube()
     make(machine, **bare).create()
     assert machine.clusters == {"bare"}
+
+
+@pytest.mark.parametrize("question", ["image inspect", "network inspect", "inspect"])
+def test_an_engine_that_stops_answering_is_one_line(make: Make, question: str) -> None:
+    """Whichever question it is that a stuck engine leaves open before anything is made."""
+    machine = Machine()
+    machine.add("lab")
+    machine.broken[f"docker {question}"] = RunError(["docker"], "still running after 30 s")
+    with pytest.raises(ClusterError, match=r"^docker cannot be asked: still running after 30 s$"):
+        make(machine, k8s="1.36.9").create()
+    assert machine.clusters == {"lab"}
