@@ -24,6 +24,8 @@ def compare(runs: tuple[Path, ...], markdown: Path | None, html: Path | None) ->
     """Compare runs by their report directories or run.json files; exit code 1 if any is worse than the first."""
     if len(runs) < 2:
         raise click.UsageError("name at least two runs by their report directories or run.json files")
+    if html is not None and html == markdown:
+        raise click.UsageError(f"--html and --markdown both name {html}: one page would overwrite the other")
     try:
         records = [read(path) for path in runs]
     except BadRecordError as error:
@@ -31,8 +33,10 @@ def compare(runs: tuple[Path, ...], markdown: Path | None, html: Path | None) ->
     named = zip(facts.short_names(records), records, runs, strict=True)
     columns = [Run(name, record=record, place=str(path)) for name, record, path in named]
     comparison = showing.compared(columns, title=f"Comparison of {len(columns)} runs")
-    showing.show(comparison)
-    showing.write(comparison, html=html, markdown=markdown)
+    try:
+        showing.show(comparison)
+    finally:  # also for a reader who saw enough
+        showing.write(comparison, html=html, markdown=markdown)
     found = list(build.worse(comparison))
     click.echo("")
     for line in (*told_anew(list(build.anew(comparison))), *told(found)):

@@ -111,7 +111,11 @@ def _home(report: Path | None) -> Path:
     if report is None:
         stamp = rfc3339(RealClock().wall()).replace(":", "").replace("-", "").rstrip("Z")
         return Path("reports", f"{stamp}-matrix-{new_run_id()}")
-    if report.exists() and (not report.is_dir() or any(report.iterdir())):
+    try:
+        taken = report.exists() and (not report.is_dir() or any(report.iterdir()))
+    except OSError as error:
+        raise click.UsageError(f"--report {report}: {error.strerror}") from error
+    if taken:
         raise click.UsageError(f"--report {report}: it is not empty; name a new directory")
     return report
 

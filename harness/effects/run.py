@@ -52,6 +52,11 @@ class RunError(Exception):
         return ": ".join([self.problem, *(named[:1] or said[-1:])])
 
 
+def _unstartable(error: OSError) -> str:
+    """Why a process did not begin: a program for another machine and one that may not be run are no tracebacks."""
+    return "not found" if isinstance(error, FileNotFoundError) else f"cannot be started: {error.strerror}"
+
+
 def _checked(done: Completed, *, check: bool) -> Completed:
     if check and done.code != 0:
         raise RunError(done.argv, f"exit code {done.code}", err=done.err or done.out)
@@ -69,8 +74,8 @@ def run(
     """Run to the end and collect its output. Raises RunError; `env` replaces the environment when given."""
     try:
         done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False, env=env)
-    except FileNotFoundError as error:
-        raise RunError(argv, "not found") from error
+    except OSError as error:
+        raise RunError(argv, _unstartable(error)) from error
     except subprocess.TimeoutExpired as error:
         raise RunError(argv, f"still running after {timeout:g} s", err=error.stderr or b"") from error
     return _checked(Completed(tuple(argv), done.returncode, done.stdout, done.stderr), check=check)
@@ -179,8 +184,8 @@ async def start_async(
         return await asyncio.create_subprocess_exec(
             *argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, pass_fds=pass_fds
         )
-    except FileNotFoundError as error:
-        raise RunError(argv, "not found") from error
+    except OSError as error:
+        raise RunError(argv, _unstartable(error)) from error
 
 
 def start(
@@ -198,8 +203,8 @@ def start(
         return subprocess.Popen(
             argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, pass_fds=pass_fds, start_new_session=own_session
         )
-    except FileNotFoundError as error:
-        raise RunError(argv, "not found") from error
+    except OSError as error:
+        raise RunError(argv, _unstartable(error)) from error
 
 
 class Interruptible:

@@ -22,7 +22,7 @@ class BadRecordError(Exception):
 
 def read(path: Path) -> RunRecord:
     """The record in a file, or in a report directory. Raises BadRecordError."""
-    file = path / FILE if path.is_dir() else path
+    file = path / FILE if _is_directory(path) else path
     try:
         document = json.loads(file.read_text())
     except OSError as error:
@@ -36,9 +36,17 @@ def read(path: Path) -> RunRecord:
         raise BadRecordError(f"{file}: not the record of a run: {what}; give the {FILE} of a run") from error
 
 
+def _is_directory(path: Path) -> bool:
+    """Whether it is one; no for a name that cannot be looked at, of which reading says what is wrong."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _absent(path: Path, file: Path, problem: str) -> str:
     """Where a record was looked for, and where there are some below: a matrix has one for each of its runs."""
-    below = sorted(path.glob(f"*/{FILE}")) if path.is_dir() else []
+    below = sorted(path.glob(f"*/{FILE}")) if _is_directory(path) else []
     if below:
         return f"{path}: no {FILE} in it, but in {', '.join(str(each.parent) for each in below)}: name those"
     return f"{file}: {problem}: give the {FILE} or the report directory of a run"

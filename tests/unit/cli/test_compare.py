@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import code_of
+from harness.cli import code_of, showing
 from harness.report.record import RunRecord, TestRecord
 
 
@@ -76,6 +76,8 @@ def test_pages_are_written_where_asked(tmp_path: Path, capsys: pytest.CaptureFix
         (["{run}", "{broken}"], "not JSON"),
         (["{home}", "{run}"], "name those"),
         (["{run}", "{run}", "--bogus"], "No such option"),
+        (["{run}", "{run}", "--html", "x", "--markdown", "x"], "--html and --markdown both name x"),
+        (["{run}", "x" * 300], "File name too long"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_4(
@@ -91,3 +93,16 @@ def test_bad_input_is_one_line_and_exit_code_4(
     assert said in told.err
     assert len(told.err.splitlines()) == 1
     assert told.out == ""
+
+
+def test_a_reader_that_goes_away_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`harness compare A B --html c.html | head` writes the page all the same."""
+
+    def closed(_: object) -> None:
+        raise RuntimeError("nobody reads")
+
+    old, new = (written(tmp_path, name, SVC_001="PASS") for name in ("a1", "a2"))
+    monkeypatch.setattr(showing, "show", closed)
+    with pytest.raises(RuntimeError):
+        code_of(["compare", old, new, "--html", str(tmp_path / "c.html")])
+    assert (tmp_path / "c.html").exists()

@@ -159,6 +159,7 @@ def test_nothing_is_made_when_nothing_can_be_run(
         (["--cluster", "embedded", "--", "--collectonly"], "--collectonly behind the --"),
         (["--cluster", "embedded", "--report", "."], "--report .: it is not empty"),
         (["--cluster", "embedded", "--report", "player.py"], "--report player.py: it is not empty"),
+        (["--cluster", "embedded", "--report", "x" * 300], "File name too long"),
         (["--kubeconfig", "/nowhere"], "/nowhere: No such file or directory"),
     ],
 )

@@ -69,6 +69,17 @@ def test_a_program_that_is_not_there_is_said(runner: Runner) -> None:
         runner(["no-such-program"])
 
 
+def test_a_program_that_cannot_be_started_is_said(runner: Runner, tmp_path: Path) -> None:
+    """A file that may not be run, and one that is no program of this machine, are as clear as one that is missing."""
+    for name, mode, said in (("plain", 0o644, "Permission denied"), ("foreign", 0o755, "Exec format error")):
+        (tmp_path / name).write_bytes(b"\x7fELF of another machine")
+        (tmp_path / name).chmod(mode)
+        with pytest.raises(RunError, match=f"{name}: cannot be started: {said}"):
+            runner([str(tmp_path / name)])
+        with pytest.raises(RunError, match=f"{name}: cannot be started: {said}"):
+            start([str(tmp_path / name)])
+
+
 def test_a_process_that_overruns_is_ended(runner: Runner) -> None:
     """It is killed, and the error says how long it was given."""
     with pytest.raises(RunError, match=r"still running after 0\.3 s"):
