@@ -36,6 +36,8 @@ class KubeconfigCluster:
                 "--cluster kubeconfig needs --kubeconfig FILE or --context NAME: "
                 "the current context is never used unasked"
             )
+        if self._context == "":
+            raise ClusterError("--context '': it names none: the current context is never used unasked")
         path = self._path or default_path()
         document = read(path)
         context = self._context or document.get("current-context") or None

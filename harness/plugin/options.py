@@ -146,6 +146,8 @@ def read(config: pytest.Config) -> RunOptions:
 
 def _contradiction(cluster: str, get: Any) -> str | None:
     """Why these options cannot stand together, in one line; None when they can."""
+    if empty := [name for name in ("--kubeconfig", "--context") if get(name) == ""]:
+        return f"{empty[0]} '': it names none; leave it out for an embedded cluster"
     if cluster != "kubeconfig" and (get("--kubeconfig") or get("--context")):
         return f"--cluster {cluster} makes its own cluster: leave out --kubeconfig and --context"
     if cluster == "kubeconfig" and (get("--families") or get("--seed") is not None):

@@ -68,6 +68,14 @@ def test_neither_file_nor_context_is_refused(file: Path, monkeypatch: pytest.Mon
         KubeconfigCluster(path=None, context=None).create()
 
 
+def test_a_context_that_names_none_is_not_the_current_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--context "$UNSET"` must not sweep or test whatever cluster is current."""
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    for path in (None, file):
+        with pytest.raises(ClusterError, match="--context '': it names none"):
+            KubeconfigCluster(path=path, context="").create()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

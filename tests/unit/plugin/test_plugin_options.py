@@ -58,6 +58,8 @@ NO_IMAGES = """case "$1 $2" in "info "*) echo '{}';; "image inspect"|"pull "*) e
         (("--cluster", "kind", "--nodes", "two"), "invalid int value"),
         (("--cluster", "kind", "--keep", "My"), "--keep My: a name has"),
         (("--cluster", "kind", "--feature-gate", "A"), "NAME=true or NAME=false"),
+        (("--context", ""), "--context '': it names none"),
+        (("--kubeconfig", ""), "--kubeconfig '': it names none"),
         (("--cluster", "kind", "--cni", "weave", "--families", "dual"), "CNI weave does ipv4"),
         (("--cluster", "kind", "--pod-subnet", "10.0.0.0/33"), "--pod-subnet 10.0.0.0/33"),
     ],
