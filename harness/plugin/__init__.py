@@ -72,22 +72,22 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Generator[None, None, None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """What does not apply is skipped with its reason."""
     try:
         yield
     except Exception as error:
-        outcomes.skip_not_applicable(error)
+        outcomes.skip_not_applicable(item, error)
         raise
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup() -> Generator[None, None, None]:
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """What does not apply is skipped with its reason, also when a fixture finds out."""
     try:
         yield
     except Exception as error:
-        outcomes.skip_not_applicable(error)
+        outcomes.skip_not_applicable(item, error)
         raise
 
 

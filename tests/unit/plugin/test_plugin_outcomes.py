@@ -72,6 +72,21 @@ def test_foreign():
     """A test that uses nothing of ours."""
     assert os.sep == "?"
 '''
+UNASKED = '''
+@pytest.fixture
+def refused(request):
+    """Somebody's own fixture, that lets through what we raise."""
+    raise NotApplicable("needs a dual-stack cluster")
+
+
+def test_unasked():
+    """A test of somebody's code that uses ours, on no cluster."""
+    raise NotApplicable("needs a dual-stack cluster")
+
+
+def test_refused(refused):
+    """The same, by a fixture."""
+'''
 
 
 @pytest.fixture
@@ -178,6 +193,14 @@ def test_foreign_tests_are_left_alone(suite: Any) -> None:
     result, told = suite(FOREIGN)
     assert result.ret == 1
     assert result.parseoutcomes() == {"failed": 1}
+    assert told == {}
+
+
+def test_a_foreign_test_is_never_skipped_by_us(suite: Any) -> None:
+    """What does not apply is a skip of a test that asks a cluster; any other would pass for one that ran."""
+    result, told = suite(UNASKED)
+    assert result.ret == 1
+    assert result.parseoutcomes() == {"failed": 1, "errors": 1}
     assert told == {}
 
 
