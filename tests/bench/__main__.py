@@ -6,7 +6,6 @@ Controllers and agents act without jitter here and nowhere else. A loaded machin
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -158,10 +157,22 @@ def suites() -> Iterator[Row]:
         yield Row(f"all suites, 2 workers (exit code {code})", 300, 90, took, good=code == 0)
         command = suite_command(folder, "suites/netpol", "-n", "0", "-k", "POL-10")
         one = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(one.pid, 0)
-        code = one.returncode = os.waitstatus_to_exitcode(status)
-        told = f"suite memory per worker (exit code {code})"
-        yield Row(told, 150, 80, usage.ru_maxrss / 1024, unit="MB", good=code == 0)
+        largest = peak(one)
+        told = f"suite memory per worker (exit code {one.returncode})"
+        yield Row(told, 150, 80, largest, unit="MB", good=one.returncode == 0 and largest > 0)
+
+
+def peak(process: subprocess.Popen[bytes]) -> float:
+    """The most memory a process ever held, in megabytes; returns when it has ended.
+
+    The mark is that of the program itself. What the kernel tells of an ended child counts the process it was made from.
+    """
+    most = 0
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        most = max([most, *(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))])
+        CLOCK.sleep(0.05)
+    return most / 1024
 
 
 def suite_command(folder: str, *arguments: str) -> list[str]:

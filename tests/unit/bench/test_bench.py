@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -63,6 +64,14 @@ def test_suites_that_ended_badly_are_not_fast(monkeypatch: pytest.MonkeyPatch, c
     command = [sys.executable, "-c", f"raise SystemExit({code})"]
     monkeypatch.setattr(bench, "suite_command", lambda *_: command)
     assert [row.kept for row in bench.suites()] == [kept, kept]
+
+
+def test_memory_is_that_of_the_process_alone() -> None:
+    """However large the process that starts it."""
+    ballast = bytearray(200 * 2**20)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.2)"]) as small:
+        assert 1 < bench.peak(small) < 100
+    del ballast
 
 
 class Policies:
