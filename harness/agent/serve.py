@@ -85,6 +85,7 @@ class Agent:
         signal.signal(signal.SIGINT, lambda *_: self.loop.call_from_thread(self.loop.stop))
         signal.signal(signal.SIGCHLD, lambda *_: self.loop.call_from_thread(_reap))
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        _reap()  # nobody rings for those who ended before the bell was there
 
     def _leave(self) -> None:
         if self._leaving or not self._options.linger:

@@ -13,13 +13,11 @@ from harness.kube.client import Kube
 from harness.model.judgement import Unmeasured
 from harness.plugin import outcomes
 from harness.plugin.session import PASSED, SETTLED, WORKER, WorkerSession
-from harness.probe import archive
 from harness.probe.pool import Pool
 from harness.suite import detection
-from harness.suite.arena import Arena, WorkerArena
+from harness.suite.arena import Arena, WorkerArena, packed_agent
 from harness.suite.check import Check, LastChange
 from harness.suite.facts import ClusterFacts
-from harness.world.manifests import Agent
 
 
 def connect(session: WorkerSession) -> Kube:
@@ -50,16 +48,7 @@ def cluster(pytestconfig: pytest.Config, kube: Kube) -> ClusterFacts:
 def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts) -> Iterator[WorkerArena]:
     """Nine pods of this worker's own, made when first needed."""
     session = pytestconfig.stash[WORKER]
-    agent = Agent(
-        archive=archive.archive(),
-        image=session.options.image,
-        serve=archive.serve_command,
-        name=archive.ARCHIVE_NAME,
-        mount=archive.MOUNT,
-        container=archive.CONTAINER,
-        ready_path=archive.READY_PATH,
-        fields=archive.FIELD_ENVIRONMENT,
-    )
+    agent = packed_agent(session.options.image)
     base = WorkerArena(kube, session.owner, agent, pool=Pool(kube), waits=session.options.waits)
     try:
         with session.turns.shared():  # not while somebody breaks what it stands on

@@ -22,6 +22,7 @@ from harness.model.refs import Family, NamespacedName, PodRef
 from harness.model.waits import Waits
 from harness.oracle.dns import parse_resolv_conf
 from harness.oracle.snapshot import Snapshot
+from harness.probe import archive
 from harness.probe.asks import Ask, Crash, ReadFile, Ready, Serve, StopServing
 from harness.probe.pool import Pool
 from harness.probe.results import Result
@@ -93,6 +94,20 @@ class Debt:
 
     case: str
     step: Callable[[], object]
+
+
+def packed_agent(image: str) -> Agent:
+    """The agent as its archive is packed and served, on an image with python3."""
+    return Agent(
+        archive=archive.archive(),
+        image=image,
+        serve=archive.serve_command,
+        name=archive.ARCHIVE_NAME,
+        mount=archive.MOUNT,
+        container=archive.CONTAINER,
+        ready_path=archive.READY_PATH,
+        fields=archive.FIELD_ENVIRONMENT,
+    )
 
 
 class WorkerArena:

@@ -12,12 +12,10 @@ from harness.model.outcome import Seen
 from harness.model.refs import Family
 from harness.model.waits import Waits
 from harness.oracle.policy import Lane
-from harness.probe import archive
 from harness.probe.pool import Pool
 from harness.probe.results import Result
-from harness.suite.arena import Arena, WorkerArena
+from harness.suite.arena import Arena, WorkerArena, packed_agent
 from harness.suite.flows import all_pairs
-from harness.world.manifests import Agent
 from harness.world.ownership import Owner
 
 CLOCK = RealClock()
@@ -89,14 +87,5 @@ def until(leased: Arena, family: Family, *, reached: bool) -> bool:
 
 def worker(kube: Kube, *, image: str = "python:3") -> WorkerArena:
     """A worker's arena, not yet made."""
-    agent = Agent(
-        archive=archive.archive(),
-        image=image,
-        serve=archive.serve_command,
-        name=archive.ARCHIVE_NAME,
-        mount=archive.MOUNT,
-        container=archive.CONTAINER,
-        ready_path=archive.READY_PATH,
-        fields=archive.FIELD_ENVIRONMENT,
-    )
+    agent = packed_agent(image)
     return WorkerArena(kube, Owner("bench"), agent, pool=Pool(kube), waits=Waits())

@@ -160,37 +160,41 @@ def test_second_term_ends_lingering(tmp_path: Path) -> None:
     reason="no right to make PID namespaces (needs root)",
 )
 def test_process_one_buries_orphans(tmp_path: Path) -> None:
-    """As process 1 of a pid namespace the agent reaps children that others left behind."""
+    """As process 1 of a pid namespace the agent reaps children that others left behind, before it served or later."""
     file = tmp_path / "agent.pyz"
     file.write_bytes(archive())
-    orphan = (
-        "import os, time\nif os.fork() == 0:\n  if os.fork() == 0: time.sleep(0.3); os._exit(0)\n"
-        "  os._exit(0)\nos.wait()"
-    )
-    count = """
+    note = tmp_path / "orphan"
+    orphan = f"""
 import os, time
-def dead():
-    states = []
-    for each in os.listdir('/proc'):
-        try:
-            states.append(open(f'/proc/{each}/stat').read().rpartition(') ')[2][0])
-        except OSError:  # no process, or one that has just gone
-            pass
-    return states.count('Z')
+if os.fork() == 0:
+    if os.fork() == 0:
+        while os.getppid() != 1:
+            time.sleep(0.01)
+        with open({str(note)!r} + ".new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename({str(note)!r} + ".new", {str(note)!r})
+    os._exit(0)
+os.wait()
+"""
+    watch = f"""
+import os, time
 deadline = time.monotonic() + 8
-while dead() and time.monotonic() < deadline:
+while not os.path.exists({str(note)!r}) and time.monotonic() < deadline:
     time.sleep(0.02)
-print(dead())
+pid = open({str(note)!r}).read()
+os.unlink({str(note)!r})
+while os.path.exists(f"/proc/{{pid}}") and time.monotonic() < deadline:
+    time.sleep(0.02)
+print("there" if os.path.exists(f"/proc/{{pid}}") else "buried")
 """
     python = [sys.executable, "-I", "-S"]
     inner = (
         f"import subprocess, sys, time, os\nport={free_port()}\n"
         f"pid = os.fork()\n"
         f"if pid == 0:\n"
-        f"  time.sleep(0.5)\n"
-        f"  subprocess.run({[*python, '-c', orphan]!r})\n"
-        f"  time.sleep(0.5)\n"  # the orphan ends after 0.3 s; what is not buried stays
-        f"  subprocess.run({[*python, '-c', count]!r})\n"
+        f"  for again in range(2):\n"  # once the first is buried it serves
+        f"    subprocess.run({[*python, '-c', orphan]!r})\n"
+        f"    subprocess.run({[*python, '-c', watch]!r})\n"
         f"  import signal; os.kill(1, signal.SIGTERM); os._exit(0)\n"
         f"os.execv(sys.executable, {[*python, str(file), 'serve']!r} + ['tcp:%d' % port])"
     )
@@ -201,4 +205,4 @@ print(dead())
         check=False,
         env={"PATH": os.environ["PATH"], "POD_UID": f"orphans-{os.getpid()}"},
     )
-    assert done.stdout.decode().strip() == "0", done.stderr.decode()
+    assert done.stdout.decode().split() == ["buried", "buried"], done.stderr.decode()

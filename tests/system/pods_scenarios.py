@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.effects.run import run
+from harness.embedded.kubelet import volumes
 from harness.embedded.kubelet.containers import ContainerError
 from harness.embedded.kubelet.resolver import hosts_file
 from harness.embedded.store.errors import ApiError
@@ -341,6 +342,29 @@ async def volumes_are_filled_and_kept_fresh(ground: Ground) -> None:
     await ground.drop("vol")
 
 
+async def a_pod_whose_worker_failed_is_synced_again(ground: Ground) -> None:
+    """Whatever a kubelet stumbles over, the pod says so, is begun anew, runs, and can be deleted."""
+    written, write = 0, volumes.write
+
+    def stumbling(*args: Any, **how: Any) -> None:
+        nonlocal written
+        written += 1
+        if written == 1:
+            raise FileExistsError("stumbled")
+        write(*args, **how)
+
+    await ground.api.create("configmaps", {"metadata": {"name": "once"}, "data": {"k": "v"}}, namespace=NAMESPACE)
+    volumes.write = stumbling
+    try:
+        await ground.make("again2", volumes=[{"name": "once", "configMap": {"name": "once"}}])
+        await ground.ready("again2")
+    finally:
+        volumes.write = write
+    events = (await ground.api.list("events", namespace=NAMESPACE))[0]
+    assert [one["message"] for one in events if one["reason"] == "FailedSync"] == ["error syncing pod: stumbled"]
+    await ground.drop("again2")
+
+
 async def a_missing_config_map_holds_the_pod_back(ground: Ground) -> None:
     """A pod waits for its ConfigMap, says so in an event, and starts when it comes."""
     mounts = [{"name": "late", "mountPath": "/late"}]
@@ -511,6 +535,7 @@ SCENARIOS = (
     a_stubborn_pod_is_killed,
     a_forced_deletion_leaves_nothing_running,
     volumes_are_filled_and_kept_fresh,
+    a_pod_whose_worker_failed_is_synced_again,
     a_missing_config_map_holds_the_pod_back,
     the_restricted_profile_can_serve_and_ping,
     nothing_of_the_machine_can_be_changed,

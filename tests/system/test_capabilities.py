@@ -12,14 +12,12 @@ from harness.clusters.kind.images import AGENT_IMAGE
 from harness.kube.client import Kube
 from harness.model.capability import State
 from harness.model.waits import Waits
-from harness.probe import archive
 from harness.probe.pool import Pool
-from harness.suite.arena import WorkerArena
+from harness.suite.arena import WorkerArena, packed_agent
 from harness.suite.detection import node_pods_admitted, policies_enforced
 from harness.suite.facts import ClusterFacts
 from harness.suite.faults import planted
 from harness.world.capabilities import Detector, Reads
-from harness.world.manifests import Agent
 from harness.world.ownership import Owner
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=str(refusal()))
@@ -40,16 +38,7 @@ class Standing:
 def standing() -> Iterator[Standing]:
     """An embedded cluster, and nine pods."""
     cluster = EmbeddedCluster(Settings(name="capabilities"))
-    agent = Agent(
-        archive=archive.archive(),
-        image=AGENT_IMAGE,
-        serve=archive.serve_command,
-        name=archive.ARCHIVE_NAME,
-        mount=archive.MOUNT,
-        container=archive.CONTAINER,
-        ready_path=archive.READY_PATH,
-        fields=archive.FIELD_ENVIRONMENT,
-    )
+    agent = packed_agent(AGENT_IMAGE)
     try:
         kube = Kube.connect(cluster.create().kubeconfig)
         arena = WorkerArena(kube, Owner("caps"), agent, pool=Pool(kube), waits=Waits(policy_live=FOLLOWED))

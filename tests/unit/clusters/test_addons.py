@@ -1,4 +1,4 @@
-"""LoadBalancer implementations and Ingress controllers as data: the files that travel, and what is said of bad ones."""
+"""Add-ons as data: the files that travel, of network plugins, too, and what is said of bad ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import yaml
 from harness.clusters import addon_install, addon_manifest
 from harness.clusters.addon import Addon, Chart, Download, Manifest
 from harness.clusters.addon_install import Ground
+from harness.clusters.cni import Cni
 from harness.clusters.ingress import Ingress
 from harness.clusters.loadbalancer import LoadBalancer
 from harness.clusters.provider import ClusterError
 
 KINDS: tuple[type[Addon], ...] = (LoadBalancer, Ingress)
-EVERY = [(kind, name) for kind in KINDS for name in kind.names()]
+EVERY = [(kind, name) for kind in (Cni, *KINDS) for name in kind.names()]
 GROUND = Ground("c", "dual", "iptables", {}, '"10.0.0.1-10.0.0.9", "fd00::1-fd00::9"')
 MINIMAL = {"name": "n", "about": "a"}
 CONTAINER = {"image": "i:1", "says": "ready", "label": "made-by"}
@@ -37,7 +38,7 @@ def test_every_data_file_is_whole(kind: type[Addon], name: str) -> None:
     if addon.absent:
         assert addon.title == name
         return
-    assert addon.title.endswith("(untested)")
+    assert addon.title.endswith("(untested)" if addon.passed is None else f"(passed {addon.passed.date})")
     assert set(addon.capabilities) == set(kind.CAPABILITIES)
     assert addon.deviations
     assert all(each.link.startswith("https://") for each in addon.deviations if each.link)

@@ -10,7 +10,7 @@ import yaml
 
 from harness.clusters import addon_manifest
 from harness.clusters.addon import Chart, Download, Manifest, Patch, Rollout, When
-from harness.clusters.cni import CAPABILITIES, Cni, load, names, parse
+from harness.clusters.cni import Cni, load, names, parse
 from harness.clusters.provider import ClusterError
 
 PLACES = {"cluster": "c", "pod_subnet_ipv4": "10.9.0.0/16"}
@@ -23,21 +23,10 @@ def test_the_catalogue_has_the_plugins_people_choose_from() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_data_file_is_whole(name: str) -> None:
-    """It can be read, is named as its file, declares every capability, pins what it installs, waits for something."""
+def test_every_data_file_waits_for_something_and_pins_its_programs(name: str) -> None:
+    """What data files of all add-ons have to say is tested with those; this is what a network plugin says besides."""
     plugin = load(name)
-    assert plugin.name == name
-    if plugin.absent:
-        return
-    assert set(plugin.capabilities) == set(CAPABILITIES)
-    assert plugin.ready
-    assert all(each.link.startswith("https://") for each in plugin.deviations if each.link)
-    assert all(":" in image and not image.endswith(":latest") for image in plugin.images)
-    if isinstance(plugin.source, Download):
-        assert len(plugin.source.sha256) == 64
-        assert plugin.version in plugin.source.url
-    if isinstance(plugin.source, Chart):
-        assert plugin.source.version
+    assert plugin.absent or plugin.ready
     if plugin.plugins:
         assert all(len(archive.sha256) == 64 for archive in plugin.plugins.archives.values())
 
