@@ -20,6 +20,7 @@ class Layer(enum.StrEnum):
     SERVICE_PROXY = "service proxy"
     DNS = "dns"
     POLICY = "policy"
+    API_SERVER = "api server"
     UNCLEAR = "unclear"
 
 
@@ -48,6 +49,7 @@ class Symptom(enum.StrEnum):
     POLICY_SELECTS = "a NetworkPolicy isolates one of the ends"
     ALLOWED_BUT_CLOSED = "policy allows it and it is closed"
     DENIED_BUT_OPEN = "policy denies it and it is open"
+    API_ANSWER_WRONG = "the API server accepted, refused or completed a request otherwise than it has to"
     WORKED_BEFORE_POLICY = "the same cell was reached before the policy came"
 
 
@@ -70,6 +72,7 @@ SIGNATURES: tuple[Signature, ...] = (
     # What was seen to pass has passed, whatever else was not measured.
     _signature(Layer.POLICY, S.DENIED_BUT_OPEN, why="packets pass that no rule admits"),
     _signature(Layer.HARNESS, S.UNMEASURED, why="nothing was measured: look at the agent and its stream first"),
+    _signature(Layer.API_SERVER, S.API_ANSWER_WRONG, why="the API server answers requests otherwise than it has to"),
     _signature(Layer.KUBELET, S.RESOLVER_FILE_WRONG, why="the kubelet writes resolv.conf, hosts and the hostname"),
     _signature(
         Layer.POLICY,

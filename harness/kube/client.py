@@ -144,10 +144,11 @@ class Kube:
         namespace: str | None = None,
         kind: PatchKind = PatchKind.MERGE,
         subresource: str = "",
+        dry_run: bool = False,
     ) -> Object:
         """PATCH with a dictionary (merge, strategic) or a list of operations (JSON patch)."""
         path = self.served(resource).path(namespace=namespace, name=name, subresource=subresource)
-        query = {"fieldManager": MANAGER}
+        query = {"fieldManager": MANAGER, "dryRun": _all(dry_run)}
         return self.transport.request("PATCH", path, query=query, body=patch, content_type=str(kind)).json()
 
     def delete(

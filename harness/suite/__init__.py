@@ -50,10 +50,22 @@ from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
 from harness.suite.places import one_per_node
 from harness.suite.proof import answered_by, unanswered, uncontrolled
+from harness.suite.requests import (
+    ABSENT,
+    PRESENT,
+    Reply,
+    field_findings,
+    field_of,
+    refusal_findings,
+    try_create,
+    try_patch,
+)
 from harness.suite.slices import slice_findings
 from harness.world.manifests import PodShape, endpointslice, policy, service
 
 __all__ = [
+    "ABSENT",
+    "PRESENT",
     "Answer",
     "Arena",
     "ArenaPod",
@@ -85,6 +97,7 @@ __all__ = [
     "Question",
     "ReadFile",
     "Ready",
+    "Reply",
     "Resolve",
     "Result",
     "Sctp",
@@ -107,6 +120,8 @@ __all__ = [
     "compare_sets",
     "endpointslice",
     "exclusive",
+    "field_findings",
+    "field_of",
     "judge_policies",
     "name_findings",
     "no_answer",
@@ -115,11 +130,14 @@ __all__ = [
     "parse_resolv_conf",
     "planted",
     "policy",
+    "refusal_findings",
     "requirement",
     "resolve",
     "service",
     "service_findings",
     "slice_findings",
+    "try_create",
+    "try_patch",
     "unanswered",
     "uncontrolled",
     "zone_of",

@@ -87,6 +87,10 @@ def test_dry_run_changes_nothing(kube: Kube, namespace: str) -> None:
     """A dry run is answered as if it had happened."""
     assert kube.create(config_map(namespace), dry_run=True)["metadata"]["uid"]
     assert kube.find("configmaps", "c", namespace=namespace) is None
+    kube.create(config_map(namespace))
+    shown = kube.patch("configmaps", "c", {"data": {"x": "y"}}, namespace=namespace, dry_run=True)
+    assert shown["data"]["x"] == "y"
+    assert "x" not in (kube.get("configmaps", "c", namespace=namespace).get("data") or {})
 
 
 def test_lists_are_whole_and_selected(kube: Kube, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:

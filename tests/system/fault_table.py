@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 DNS, KUBELET, PROXY, POLICY = "dns", "kubelet", "service proxy", "policy"
 NETWORK, SLICES = "pod network", "endpointslice controller"
+API = "api server"
 
 
 class Scope(enum.Enum):
@@ -53,6 +54,18 @@ def _name_change(fault: str, test: str, *ids: str, outright: bool = False) -> Ro
 def _service(fault: str, case: str, *ids: str, scope: Scope = Scope.ARENA, outright: bool = False) -> Row:
     test = f"services/test_static.py::test_service[{case}]"
     return Row(fault=fault, test=test, ids=ids, layer=PROXY, scope=scope, outright=outright)
+
+
+def _request(
+    fault: str,
+    case: str,
+    *ids: str,
+    params: Mapping[str, object] | None = None,
+    test: str = "test_request",
+    outright: bool = False,
+) -> Row:
+    where = f"services/test_api.py::{test}" + (f"[{case}]" if case else "")
+    return Row(fault=fault, test=where, ids=ids, layer=API, params=params or {}, outright=outright)
 
 
 def _flow(fault: str, test: str, *ids: str) -> Row:
@@ -133,6 +146,28 @@ ROWS = (
         over_time=True,
         outright=True,
     ),
+    _request("services/F48", "affinity", "SVC-085"),
+    _request("services/F48", "traffic-distribution", "SVC-101"),
+    _request("services/F48", "external-name", "SVC-127"),
+    _request("services/F48", "loadbalancer-class", "SVC-241"),
+    _request("services/F48", "ip-mode", "SVC-245"),
+    _request("services/F48", "headless-stays", "SVC-269"),
+    _request("services/F48", "one-number", "SVC-284"),
+    _request("services/F48", "health-check-node-port", "SVC-285"),
+    _request("services/F48", "external-fields", "SVC-286"),
+    _request("services/F48", "external-name-has-no-address", "SVC-287"),
+    _request("services/F77", "families-change", "SVC-288"),
+    _request("services/F48", "malformed", "SVC-290"),
+    _request("services/F48", "addresses-of-nobody", "SVC-125", test="test_slice_request"),
+    _request("services/F48", "limits", "EPS-027", test="test_slice_request"),
+    _request("services/F51", "clusterip-taken", "SVC-273"),
+    _request("services/F51", "nodeport-taken", "SVC-280"),
+    _request("services/F51", "", "SVC-271", "SVC-279", test="test_addresses_and_node_ports_are_unique"),
+    _request("services/F51", "", "SVC-277", test="test_a_released_address_is_given_again", params={"leak": True}),
+    _request("services/F76", "leaving-loadbalancer", "SVC-267"),
+    _request("services/F77", "defaults", "SVC-270", outright=True),
+    _request("services/F77", "nodeports-kept", "SVC-239"),
+    _request("services/F77", "", "SVC-276", test="test_a_replacement_keeps_what_was_allocated"),
     _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
     _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
     _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),

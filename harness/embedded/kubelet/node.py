@@ -42,6 +42,8 @@ def node_object(node: NodeSpec) -> dict[str, Any]:
         "kubernetes.io/hostname": node.name,
         "kubernetes.io/os": "linux",
     }
+    if node.zone:
+        labels["topology.kubernetes.io/zone"] = node.zone
     if node.control_plane:
         labels["node-role.kubernetes.io/control-plane"] = ""
         labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""

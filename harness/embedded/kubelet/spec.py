@@ -28,6 +28,8 @@ class NodeSpec:
     resolver: HostResolver = field(default_factory=HostResolver)
     state: Path = Path("/run/harness")
     control_plane: bool = False
+    zone: str = ""
+    """Where it stands (`topology.kubernetes.io/zone`); nowhere in particular when empty."""
 
     @property
     def home(self) -> Path:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from harness.effects.clock import Clock, rfc3339
-from harness.embedded.store import decode, deletion, errors, identity, managed, metadata
+from harness.embedded.store import decode, deletion, errors, identity, managed, metadata, planted
 from harness.embedded.store.allocation import Claim, ServiceAddresses
 from harness.embedded.store.fields import Faults
 from harness.embedded.store.kinds import pods, strategy_for
 from harness.embedded.store.resources import Resource, by_name
+from harness.embedded.store.selectors import Filter
 from harness.embedded.store.storage import Storage
 from harness.embedded.store.subresources import settle_subresource
 
@@ -26,6 +27,7 @@ SUFFIX_LENGTH = 5
 NAME_ATTEMPTS = 8
 LONGEST_GENERATED = 63
 SERVICE_ACCOUNTS = by_name("serviceaccounts")
+FAULTS = by_name("faults.faults.harness.dev")
 
 
 class WriteOptions(TypedDict, total=False):
@@ -91,6 +93,8 @@ class Writer:
             self._admit_pod(resource, new)
         self._stamp(resource, new, entries)
         strategy_for(resource).prepare(new)
+        if resource.kind == "Service":
+            self._break(new)
         claim = self._addresses.create(new) if resource.kind == "Service" else None
         try:
             self._validate(resource, new, None)
@@ -104,6 +108,20 @@ class Writer:
             return new
         self._storage.put(resource, new, None)
         return new
+
+    def _broken(self, fault: str, obj: Object) -> Object | None:
+        """The parameters of a planted fault that covers this object, or None."""
+        there = self._storage.select(FAULTS, Filter())
+        return planted.active(there, fault, namespace=obj["metadata"].get("namespace")) if there else None
+
+    def _break(self, service: Object) -> None:
+        """What planted faults do to a new Service."""
+        forgetful = self._broken(planted.FORGETFUL, service)
+        if forgetful is not None and not forgetful.get("leak"):
+            others = self._storage.select(by_name("services"), Filter(service["metadata"].get("namespace")))
+            self._addresses.release(planted.doubled(service, others))
+        if self._broken(planted.BARE, service) is not None:
+            planted.without_defaults(service)
 
     def _stamp(self, resource: Resource, new: Object, entries: Sequence[Object]) -> None:
         """Give a new object its system fields, and only those."""
@@ -189,9 +207,12 @@ class Writer:
             self._validate(resource, new, old, part=write.subresource)
             return self._store_change(resource, new, old, None, write)
         claim = self._addresses.update(new, old) if resource.kind == "Service" else None
+        if claim is not None and self._broken(planted.BARE, new) is not None:
+            planted.without_allocated(new)
         if "status" in old:
             new["status"] = old["status"]
-        strategy_for(resource).prepare_update(new, old)
+        if resource.kind != "Service" or self._broken(planted.LEFTOVERS, new) is None:
+            strategy_for(resource).prepare_update(new, old)
         try:
             self._validate(resource, new, old)
         except errors.ApiError:
@@ -217,6 +238,10 @@ class Writer:
         """Check metadata and the rules of the kind: of the whole object, or of its status. Raises ApiError 422."""
         strategy = strategy_for(resource)
         faults = Faults()
+        if resource.kind in planted.UNCHECKED_KINDS and any(
+            self._broken(fault, new) is not None for fault in (planted.UNCHECKED, planted.BARE, planted.LEFTOVERS)
+        ):
+            return
         if old is not None:
             metadata.validate_update(new, old, faults)
         if resource.has("get"):
@@ -231,7 +256,7 @@ class Writer:
 
     def remove(self, resource: Resource, last: Object) -> Object:
         """Take an object out of the store; returns its last state."""
-        if resource.kind == "Service":
+        if resource.kind == "Service" and not (self._broken(planted.FORGETFUL, last) or {}).get("leak"):
             self._addresses.release(last)
         return self._storage.remove(resource, last)
 

@@ -155,6 +155,7 @@ class Cluster:
             cluster_dns=(DNS_ADDRESS["IPv4"],),
             state=STATE,
             control_plane=plan is self._plans[0],
+            zone=self._settings.zone(self._plans.index(plan)),
         )
         return Kubelet(
             self._api("kubelet"),

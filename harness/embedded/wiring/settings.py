@@ -13,6 +13,7 @@ FAMILIES = {"ipv4": ("IPv4",), "dual": ("IPv4", "IPv6")}
 class Settings:
     """An embedded cluster.
 
+    Nodes are spread evenly over `zones` zones, neighbours together; 0 leaves them without.
     `jitter` is the longest delay, in seconds, that a controller or agent lets pass before it acts on a change;
     delays are drawn from `seed`. A cluster without races hides the harness's own, so zero is for benchmarks.
     """
@@ -20,8 +21,13 @@ class Settings:
     name: str = "embedded"
     families: tuple[str, ...] = ("IPv4", "IPv6")
     nodes: int = 3
+    zones: int = 2
     jitter: float = 0.3
     seed: int = 1
+
+    def zone(self, index: int) -> str:
+        """The zone of the node with this number: with three nodes in two zones, two stand in the first."""
+        return f"zone-{index * self.zones // self.nodes + 1}" if self.zones else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON-ready values."""

@@ -113,6 +113,7 @@ def test_an_empty_grid_is_its_title() -> None:
         ({Symptom.SERVICE_ADDRESS_FAILS, Symptom.POD_ADDRESS_FAILS}, Layer.POD_NETWORK),
         ({Symptom.WRONG_BACKEND}, Layer.SERVICE_PROXY),
         ({Symptom.RESOLVER_FILE_WRONG}, Layer.KUBELET),
+        ({Symptom.API_ANSWER_WRONG}, Layer.API_SERVER),
         ({Symptom.CONTROL_FAILED}, Layer.HARNESS),
         (set(), Layer.UNCLEAR),
     ],

@@ -367,9 +367,21 @@ def _validate_status(obj: Object, faults: Faults) -> None:
         path = f"status.loadBalancer.ingress[{index}]"
         if entry.get("ip") and names.address(entry["ip"]) is None:
             faults.invalid(f"{path}.ip", entry["ip"], names.IP_MESSAGE)
-        mode = entry.get("ipMode")
-        if mode is not None and mode not in ("Proxy", "VIP"):
-            faults.unsupported(f"{path}.ipMode", mode, ("Proxy", "VIP"))
+        _validate_ingress(entry, path, faults)
+
+
+def _validate_ingress(entry: Object, path: str, faults: Faults) -> None:
+    mode, hostname = entry.get("ipMode"), entry.get("hostname", "")
+    if entry.get("ip") and mode is None:
+        faults.required(f"{path}.ipMode", "must be specified when `ip` is set")
+    elif mode is not None and not entry.get("ip"):
+        faults.forbidden(f"{path}.ipMode", "may not be specified when `ip` is not set")
+    elif mode is not None and mode not in ("Proxy", "VIP"):
+        faults.unsupported(f"{path}.ipMode", mode, ("Proxy", "VIP"))
+    for problem in names.subdomain(hostname) if hostname else ():
+        faults.invalid(f"{path}.hostname", hostname, problem)
+    if hostname and names.address(hostname) is not None:
+        faults.invalid(f"{path}.hostname", hostname, "must be a DNS name, not an IP address")
 
 
 SERVICE = Strategy(

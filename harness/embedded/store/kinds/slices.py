@@ -14,6 +14,7 @@ PROTOCOLS = ("SCTP", "TCP", "UDP")
 MAX_ENDPOINTS = 1000
 MAX_PORTS = 20000
 MAX_ADDRESSES = 100
+MAX_HINTS = 8
 
 
 def _default_slice(obj: Object) -> None:
@@ -50,6 +51,10 @@ def _validate_endpoint(endpoint: Object, path: str, sort: str, faults: Faults) -
                 faults.invalid(where, address, problem)
         else:
             _validate_address(address, where, sort, faults)
+    for field in ("forZones", "forNodes"):
+        hints = (endpoint.get("hints") or {}).get(field) or ()
+        if len(hints) > MAX_HINTS:
+            faults.too_many(f"{path}.hints.{field}", len(hints), MAX_HINTS)
     if "hostname" in endpoint:
         for problem in names.label(endpoint["hostname"]):
             faults.invalid(f"{path}.hostname", endpoint["hostname"], problem)

@@ -345,3 +345,32 @@ def test_a_full_range_is_the_servers_own_error() -> None:
     make(store, "services", service("a"))
     make(store, "services", service("b"))
     assert refusal(store, "services", service("c")).code == 500
+
+
+INGRESS = [
+    ({"ip": "203.0.113.9"}, ""),
+    ({"ip": "203.0.113.9", "ipMode": "Proxy"}, ""),
+    ({"hostname": "lb.example.com"}, ""),
+    ({"ip": "203.0.113.9", "ipMode": "Other"}, "ipMode: Unsupported"),
+    ({"hostname": "lb.example.com", "ipMode": "VIP"}, "ipMode: Forbidden"),
+    ({"hostname": "203.0.113.9"}, "must be a DNS name"),
+    ({"hostname": "-"}, "hostname: Invalid"),
+]
+
+
+@pytest.mark.parametrize(("entry", "problem"), INGRESS)
+def test_what_a_balancer_may_report(entry: dict[str, str], problem: str) -> None:
+    """ipMode belongs to an address and is VIP unless said otherwise; hostnames are names (KEP-1860)."""
+    store = a_store()
+    make(store, "services", service(type="LoadBalancer"))
+    status = {"status": {"loadBalancer": {"ingress": [entry]}}}
+
+    def report() -> dict[str, Any]:
+        return store.patch("services", "s", status, namespace="x", subresource="status")
+
+    if problem:
+        with pytest.raises(ApiError, match=problem):
+            report()
+        return
+    (told,) = report()["status"]["loadBalancer"]["ingress"]
+    assert told.get("ipMode") == (entry.get("ipMode", "VIP") if "ip" in entry else None)

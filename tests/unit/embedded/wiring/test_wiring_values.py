@@ -28,6 +28,21 @@ def test_settings_survive_the_way_to_the_process(settings: Settings) -> None:
     assert Settings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
 
 
+@pytest.mark.parametrize(
+    ("nodes", "zones", "where"),
+    [
+        (3, 2, ["zone-1", "zone-1", "zone-2"]),
+        (3, 3, ["zone-1", "zone-2", "zone-3"]),
+        (2, 0, ["", ""]),
+        (1, 2, ["zone-1"]),
+    ],
+)
+def test_nodes_are_spread_over_zones(nodes: int, zones: int, where: list[str]) -> None:
+    """Neighbours together, evenly, none left out; without zones they stand nowhere in particular."""
+    settings = Settings(nodes=nodes, zones=zones)
+    assert [settings.zone(index) for index in range(nodes)] == where
+
+
 def test_an_unknown_setting_is_refused() -> None:
     """A misspelt setting must not be a cluster of defaults."""
     with pytest.raises(TypeError, match="jiter"):
