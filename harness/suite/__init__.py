@@ -51,8 +51,7 @@ from harness.suite.names import Asked, ask_names, name_findings, no_answer, reso
 from harness.suite.places import one_per_node
 from harness.suite.proof import answered_by, unanswered, uncontrolled
 from harness.suite.requests import (
-    ABSENT,
-    PRESENT,
+    Filled,
     Reply,
     field_findings,
     field_of,
@@ -64,8 +63,6 @@ from harness.suite.slices import slice_findings
 from harness.world.manifests import PodShape, endpointslice, policy, service
 
 __all__ = [
-    "ABSENT",
-    "PRESENT",
     "Answer",
     "Arena",
     "ArenaPod",
@@ -80,6 +77,7 @@ __all__ = [
     "Difference",
     "Dns",
     "Family",
+    "Filled",
     "Findings",
     "Good",
     "Hold",

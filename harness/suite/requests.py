@@ -6,6 +6,7 @@ the field it is about; one for another reason (no right, an admission of the clu
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,12 @@ from harness.model.outcome import Verdict
 from harness.suite.arena import Arena
 from harness.suite.check import Findings
 
-PRESENT, ABSENT = "set", "not set"
-"""What a field may be held against besides a value."""
+
+class Filled(enum.StrEnum):
+    """What a field may be held against besides a value."""
+
+    YES = "set"
+    NO = "not set"
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,9 @@ def field_findings(what: str, reply: Reply, fields: Mapping[str, Any]) -> Findin
     found: list[Difference] = []
     for path, wanted in fields.items():
         seen = field_of(reply.obj, path)
-        right = {PRESENT: seen is not None, ABSENT: seen is None}.get(wanted) if isinstance(wanted, str) else None
-        if not (seen == wanted if right is None else right):
-            found.append(Difference(f"{what}: {path}", str(wanted), ABSENT if seen is None else str(seen)))
+        right = (seen is not None) is (wanted is Filled.YES) if isinstance(wanted, Filled) else seen == wanted
+        if not right:
+            found.append(Difference(f"{what}: {path}", str(wanted), str(Filled.NO if seen is None else seen)))
     return _wrong(*found)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.suite import ABSENT, PRESENT
+from harness.suite import Filled
 
+PRESENT, ABSENT = Filled.YES, Filled.NO
 NOBODYS = "example.com/nobody"
 """A loadBalancerClass that no implementation serves: the Service stays as the test makes it."""
 ELSEWHERE = "192.0.2.10"

@@ -12,8 +12,7 @@ from harness.kube.errors import Forbidden, Invalid, ServerProblem, StatusError
 from harness.model.outcome import Verdict
 from harness.suite.arena import Arena
 from harness.suite.requests import (
-    ABSENT,
-    PRESENT,
+    Filled,
     Reply,
     field_findings,
     field_of,
@@ -22,6 +21,7 @@ from harness.suite.requests import (
     try_patch,
 )
 
+PRESENT, ABSENT = Filled.YES, Filled.NO
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {}}
 PORTS = {"spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30001}], "selector": {}}}
 
