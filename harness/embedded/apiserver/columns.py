@@ -177,6 +177,30 @@ def _fault_left(fault: Object, now: float) -> str:
     return "never" if not ttl or passed is None else f"{max(0, int(ttl - passed))}s"
 
 
+def _class(ingress: Object, _now: float) -> str:
+    """The class, also where it is named in the old way."""
+    legacy = (ingress["metadata"].get("annotations") or {}).get("kubernetes.io/ingress.class")
+    return str((ingress.get("spec") or {}).get("ingressClassName") or legacy or NONE)
+
+
+def _hosts(ingress: Object, _now: float) -> str:
+    rules = (ingress.get("spec") or {}).get("rules") or []
+    return few([str(rule["host"]) for rule in rules if rule.get("host")]) or "*"
+
+
+def _published(ingress: Object, _now: float) -> str:
+    entries = ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    return ",".join(str(entry.get("ip") or entry.get("hostname")) for entry in entries)
+
+
+def _parameters(ingress_class: Object, _now: float) -> str:
+    found = (ingress_class.get("spec") or {}).get("parameters")
+    if not found:
+        return NONE
+    kind = ".".join(part for part in (str(found["kind"]), str(found.get("apiGroup") or "")) if part)
+    return f"{kind}/{found['name']}"
+
+
 _TEMPLATE = (
     Column("Containers", _containers("name"), description="Names of the containers in the template.", wide=True),
     Column("Images", _containers("image"), description="Images of the containers in the template.", wide=True),
@@ -263,6 +287,24 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         AGE,
     ),
     "Lease": (NAME, Column("Holder", _at("spec", "holderIdentity"), description="Who holds it."), AGE),
+    "Ingress": (
+        NAME,
+        Column("Class", _class, description="The class whose controller serves it."),
+        Column("Hosts", _hosts, description="Hosts of its rules; * for every host."),
+        Column("Address", _published, description="Where its controller is reached."),
+        Column(
+            "Ports",
+            lambda obj, _now: "80, 443" if (obj.get("spec") or {}).get("tls") else "80",
+            description="Ports on which it is served.",
+        ),
+        AGE,
+    ),
+    "IngressClass": (
+        NAME,
+        Column("Controller", _at("spec", "controller"), description="Who serves Ingresses of this class."),
+        Column("Parameters", _parameters, description="Settings for its controller."),
+        AGE,
+    ),
     "NetworkPolicy": (
         NAME,
         Column(

@@ -57,6 +57,8 @@ _DESCRIPTIONS = {
     "Endpoints": "All addresses behind a Service in one object; EndpointSlice replaces it.",
     "Event": "A report of something that happened to an object.",
     "Fault": "Something broken on purpose in this embedded cluster. Real clusters have no such kind.",
+    "Ingress": "Which Services answer HTTP requests from outside, by host and path.",
+    "IngressClass": "A sort of Ingresses, and the controller that serves it.",
     "Lease": "A claim that somebody renews while alive.",
     "Namespace": "A scope for names.",
     "NetworkPolicy": "Which traffic the selected pods may receive and send.",

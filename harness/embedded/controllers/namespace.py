@@ -20,6 +20,7 @@ CONTENT = (
     "services",
     "endpoints",
     "endpointslices.discovery.k8s.io",
+    "ingresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io",
     "configmaps",
     "secrets",

@@ -8,6 +8,10 @@ Expiry is not judged here: the object of an expired fault is deleted.
 | services/F51 | the allocator forgets what is in use; with `leak`, it never takes back what is not  | writing.py |
 | services/F76 | a change of a Service's type leaves fields that the new type cannot have           | writing.py |
 | services/F77 | new Services lack some defaults, replaced ones what the client left out             | writing.py |
+| ingress/1    | rules of Ingresses and IngressClasses are not applied                               | writing.py |
+| ingress/2    | a new Ingress without a class stays without one                                     | writing.py |
+| ingress/3    | of two default IngressClasses the older one is taken                                | writing.py |
+| ingress/4    | a change of an Ingress or an IngressClass is answered and not kept                  | writing.py |
 
 F48 and F51 are those of the catalogue; the others are ours.
 """
@@ -23,8 +27,13 @@ UNCHECKED = "services/F48"
 FORGETFUL = "services/F51"
 LEFTOVERS = "services/F76"
 BARE = "services/F77"
+LAWLESS = "ingress/1"
+NO_DEFAULT_CLASS = "ingress/2"
+OLD_DEFAULT_CLASS = "ingress/3"
+OBLIVIOUS = "ingress/4"
 
 UNCHECKED_KINDS = frozenset({"Service", "EndpointSlice", "Endpoints"})
+INGRESS_KINDS = frozenset({"Ingress", "IngressClass"})
 LEFT_OUT = ("sessionAffinity", "internalTrafficPolicy", "externalTrafficPolicy", "allocateLoadBalancerNodePorts")
 
 

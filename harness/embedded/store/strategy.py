@@ -40,6 +40,8 @@ class Strategy:
     """Make a changed object ready: (new, old)."""
     validate: Callable[[Object, Faults], None] = _no_faults
     """Rules for the object by itself; also after an update."""
+    validate_new: Callable[[Object, Faults], None] = _no_faults
+    """Rules for a new object only."""
     validate_update: Callable[[Object, Object, Faults], None] = _no_update_faults
     """Rules for the change: (new, old)."""
     validate_status: Callable[[Object, Faults], None] = _no_faults

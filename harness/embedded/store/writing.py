@@ -15,7 +15,7 @@ from harness.effects.clock import Clock, rfc3339
 from harness.embedded.store import decode, deletion, errors, identity, managed, metadata, planted
 from harness.embedded.store.allocation import Claim, ServiceAddresses
 from harness.embedded.store.fields import Faults
-from harness.embedded.store.kinds import pods, strategy_for
+from harness.embedded.store.kinds import ingresses, pods, strategy_for
 from harness.embedded.store.resources import Resource, by_name
 from harness.embedded.store.selectors import Filter
 from harness.embedded.store.storage import Storage
@@ -28,6 +28,7 @@ NAME_ATTEMPTS = 8
 LONGEST_GENERATED = 63
 SERVICE_ACCOUNTS = by_name("serviceaccounts")
 FAULTS = by_name("faults.faults.harness.dev")
+INGRESS_CLASSES = by_name("ingressclasses.networking.k8s.io")
 
 
 class WriteOptions(TypedDict, total=False):
@@ -91,6 +92,8 @@ class Writer:
             raise errors.failure(500, "", "resourceVersion should not be set on objects to be created")
         if resource.kind == "Pod":
             self._admit_pod(resource, new)
+        if resource.kind == "Ingress":
+            self._admit_ingress(new)
         self._stamp(resource, new, entries)
         strategy_for(resource).prepare(new)
         if resource.kind == "Service":
@@ -164,6 +167,13 @@ class Writer:
             )
         pods.admit(pod, account, self._suffix())
 
+    def _admit_ingress(self, ingress: Object) -> None:
+        """The default class."""
+        if self._broken(planted.NO_DEFAULT_CLASS, ingress) is None:
+            classes = self._storage.select(INGRESS_CLASSES, Filter())
+            oldest = self._broken(planted.OLD_DEFAULT_CLASS, ingress) is not None
+            ingresses.admit(ingress, classes, oldest=oldest)
+
     def update(self, resource: Resource, new: Object, old: Object, write: Write) -> Object:
         """From a normalized change to a stored one."""
         strategy_for(resource).default(new)
@@ -226,7 +236,8 @@ class Writer:
             return old
         if resource.generation and write.subresource != "binding" and _wishes(resource, new) != _wishes(resource, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        if write.dry_run:
+        forgotten = resource.kind in planted.INGRESS_KINDS and self._broken(planted.OBLIVIOUS, new) is not None
+        if write.dry_run or forgotten:
             _undo(claim)
             return new
         if claim is not None:
@@ -242,6 +253,8 @@ class Writer:
             self._broken(fault, new) is not None for fault in (planted.UNCHECKED, planted.BARE, planted.LEFTOVERS)
         ):
             return
+        if resource.kind in planted.INGRESS_KINDS and self._broken(planted.LAWLESS, new) is not None:
+            return
         if old is not None:
             metadata.validate_update(new, old, faults)
         if resource.has("get"):
@@ -252,6 +265,8 @@ class Writer:
             strategy.validate_update(new, old, faults)
         if not part:
             strategy.validate(new, faults)
+        if old is None:
+            strategy.validate_new(new, faults)
         faults.raise_if_any(resource, new["metadata"].get("name", ""))
 
     def remove(self, resource: Resource, last: Object) -> Object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.embedded.store.kinds import plain, pods, policies, services, slices, workloads
+from harness.embedded.store.kinds import ingresses, plain, pods, policies, services, slices, workloads
 from harness.embedded.store.resources import Resource
 from harness.embedded.store.strategy import Strategy
 
@@ -13,6 +13,8 @@ _STRATEGIES: dict[str, Strategy] = {
     "Endpoints": slices.ENDPOINTS,
     "Event": plain.EVENT,
     "Fault": plain.FAULT,
+    "Ingress": ingresses.INGRESS,
+    "IngressClass": ingresses.INGRESS_CLASS,
     "Lease": plain.LEASE,
     "Namespace": plain.NAMESPACE,
     "NetworkPolicy": policies.NETWORK_POLICY,

@@ -216,6 +216,23 @@ def test_events_show_how_often_they_came():
     assert cells[6] == "text"
 
 
+def test_an_ingress_shows_where_it_is_reached():
+    """Class, hosts, addresses and ports; one without hosts is for every host."""
+    spec = {"ingressClassName": "c", "rules": [{"host": f"{letter}.com"} for letter in "abcd"], "tls": [{}]}
+    status = {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}, {"hostname": "lb.com"}]}}
+    many, every = "a.com,b.com,c.com + 1 more...", {"annotations": {"kubernetes.io/ingress.class": "old"}}
+    name = "ingresses.networking.k8s.io"
+    assert row(name, {"spec": spec, "status": status}) == ["x", "c", many, "10.0.0.1,lb.com", "80, 443", "3s"]
+    assert row(name, {"metadata": every, "spec": {"rules": [{}]}}) == ["x", "old", "*", "", "80", "3s"]
+
+
+def test_a_class_shows_its_controller():
+    """With its parameters, where it has some."""
+    spec = {"controller": "a.io/b", "parameters": {"apiGroup": "g.io", "kind": "K", "name": "n"}}
+    assert row("ingressclasses.networking.k8s.io", {"spec": spec}) == ["x", "a.io/b", "K.g.io/n", "3s"]
+    assert row("ingressclasses.networking.k8s.io", {"spec": {"controller": "a.io/b"}})[2] == "<none>"
+
+
 def test_selectors_are_written_as_on_the_command_line():
     """All four operators, sorted by key; nothing selected by label is `<none>`."""
     given = {
