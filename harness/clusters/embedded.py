@@ -116,7 +116,7 @@ class EmbeddedCluster:
             raise ClusterError(f"the embedded cluster did not come up: {reason}")
         families = next(name for name, families in FAMILIES.items() if families == self._settings.families)
         notes = {"families": families, "boot_s": f"{said['boot_s']:.2f}"}
-        return Access(kubeconfig=said["kubeconfig"], context=None, kind="embedded", notes=notes)
+        return Access(kubeconfig=said["kubeconfig"], context=None, kind="embedded", notes=notes, temporary=True)
 
     def destroy(self) -> None:
         """Close our end; the cluster ends by that. Killed when it does not within STOP_LIMIT."""

@@ -26,6 +26,8 @@ class Access:
     context: str | None
     kind: str
     notes: dict[str, str] = field(default_factory=dict)
+    temporary: bool = False
+    """Whether the cluster ends with the run, and everything in it: nothing has to be taken out of it before."""
 
 
 class Provider(Protocol):

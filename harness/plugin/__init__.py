@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.plugin import options, outcomes
+from harness.plugin import options, order, outcomes
 from harness.plugin.fixtures import arena, check, cluster, deploy, kube, last_change, turn, worker_arena
 from harness.plugin.hooks import Controller, Recorder
 from harness.plugin.owner import tie_to
@@ -22,6 +22,7 @@ __all__ = ["arena", "check", "cluster", "deploy", "kube", "last_change", "turn",
 
 MARKS = (
     "requirement(*ids, needs=(), promise=''): the requirements of the catalogue that this test decides",
+    "waits(seconds, why): the test waits so long for the cluster, so it is begun before others",
     "exclusive: the test changes what others stand on and runs alone",
 )
 
@@ -54,6 +55,15 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """Say at once what the run is about."""
     run = config.stash.get(RUN, None)
     return f"harness: {run.headline}" if run is not None else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Arrange the tests that are left after everybody else's choice, and tell who hands them out."""
+    items[:] = order.arranged(items)
+    if hasattr(config, "workerinput") and any(map(outcomes.ours, items)):
+        session = config.stash[WORKER]
+        order.Plan.of(items, run=session.owner.run).write(session.directory)
 
 
 @pytest.hookimpl(wrapper=True)

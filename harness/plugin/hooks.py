@@ -11,6 +11,7 @@ import pytest
 from harness.clusters.provider import ClusterError
 from harness.effects.files import write_atomic
 from harness.plugin import outcomes
+from harness.plugin.order import Handout, Plan
 from harness.plugin.session import RunSession
 from harness.report import junit
 from harness.report.record import TestRecord
@@ -111,6 +112,13 @@ class Controller:
         """Tell a worker whose it is."""
         told = {"run": self._run.run, "directory": str(self._run.directory.absolute())}
         node.workerinput["harness"] = {**told, "invitation": self._run.owner.invitation()}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Handout | None:
+        """Hand tests out our way, unless the user chose another."""
+        if config.getvalue("dist") != "load" or config.getvalue("maxschedchunk") is not None:
+            return None
+        return Handout(config, log, plan=lambda: Plan.read(self._run.directory, run=self._run.run))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: Any) -> None:

@@ -22,7 +22,7 @@ from harness.effects.files import write_atomic
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
 from harness.model.capability import Fact
-from harness.plugin import options, outcomes
+from harness.plugin import options, order, outcomes
 from harness.plugin.owner import ClusterOwner, access_from
 from harness.plugin.shared import FILES, SharedFacts
 from harness.plugin.turns import Turns
@@ -182,7 +182,7 @@ class RunSession:
             self._diagnose()
         if self.tenancy is not None:
             try:
-                self.tenancy.end()
+                self.tenancy.end(remove_all=not self._is_temporary)
                 self.left += [
                     f"namespace {name} of a killed run was deleted when this one began and does not end: "
                     f"kubectl get namespace {name} -o yaml"
@@ -193,6 +193,10 @@ class RunSession:
         self.close()
         if self.tests and self.owner.refusal is None:
             self._write()
+
+    @property
+    def _is_temporary(self) -> bool:
+        return self.owner.made is not None and self.owner.made.temporary
 
     def close(self) -> None:
         """Remove the cluster; idempotent."""
@@ -235,7 +239,7 @@ class RunSession:
         record = self.record()
         write_atomic(self.directory / "junit.xml", junit.render(record))
         write_atomic(self.directory / "run.json", _json(record.as_dict()))
-        for lock in (".gate", ".turn", *FILES):
+        for lock in (".gate", ".turn", order.FILE, *FILES):
             (self.directory / lock).unlink(missing_ok=True)
 
 

@@ -44,8 +44,8 @@ from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.faults import planted
-from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_table
-from harness.suite.marks import exclusive, requirement
+from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_control, open_table
+from harness.suite.marks import exclusive, requirement, waits
 from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
 from harness.suite.places import one_per_node
@@ -124,6 +124,7 @@ __all__ = [
     "name_findings",
     "no_answer",
     "one_per_node",
+    "open_control",
     "open_table",
     "parse_resolv_conf",
     "planted",
@@ -138,6 +139,7 @@ __all__ = [
     "try_patch",
     "unanswered",
     "uncontrolled",
+    "waits",
     "zone_of",
     "zone_snapshot",
 ]

@@ -220,10 +220,14 @@ class WorkerArena:
         (told,) = self.pool.ask(pod.key, [ReadFile("/etc/resolv.conf")])
         return list(parse_resolv_conf(told.content.decode(errors="replace")).search)
 
-    def remove(self) -> None:
-        """Close the streams and delete the namespaces. What fails is the run's end's: it removes all that is marked."""
+    def close(self) -> None:
+        """Close the streams: nothing is asked any more."""
         self.pool.close()
         self.lanes.shutdown()
+
+    def remove(self) -> None:
+        """Close, and delete the namespaces. What fails is the run's end's: it removes all that is marked."""
+        self.close()
         for name in self.namespaces.values():
             with contextlib.suppress(KubeError):
                 self.kube.delete("namespaces", name)
@@ -261,6 +265,7 @@ class Arena:
         self._extra: dict[str, list[str]] = {}
         self._resources: set[str] = set()
         self._places: set[str] = set()
+        self._bursts = 0
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -279,6 +284,11 @@ class Arena:
         if any(isinstance(ask, CHANGING) for each in asks.values() for ask in each):
             self._changed()
         return results
+
+    def burst(self) -> int:
+        """Count one more burst of cells: which one of this test it was."""
+        self._bursts += 1
+        return self._bursts
 
     # -- changing -------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ and the next look asks again while the window lasts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -89,6 +90,15 @@ def careful(look: Callable[[], Findings]) -> Callable[[], Findings]:
     return looked
 
 
+@contextlib.contextmanager
+def _of_a_control() -> Iterator[None]:
+    """What fails here proves nothing about the promise itself."""
+    try:
+        yield
+    except Broken as error:
+        raise Unmeasured(str(error).replace("FAIL:", "UNKNOWN: its positive control failed:", 1)) from error
+
+
 class Check:
     """Judges the promise of one test. Raises `Broken` or `Unmeasured` with the whole story."""
 
@@ -147,11 +157,15 @@ class Check:
             last[:] = [saw]
             return found
 
-        try:
+        with _of_a_control():
             self._converge("positive control open", findings, within=self.waits.policy_live)
-        except Broken as error:
-            raise Unmeasured(str(error).replace("FAIL:", "UNKNOWN: its positive control failed:", 1)) from error
         return last[0]
+
+    def controlled(self, found: Findings) -> None:
+        """A positive control for which the pods themselves looked. Raises Unmeasured when it was not open."""
+        if found.verdict is not Verdict.PASS:
+            with _of_a_control():
+                self._fail(found, found.verdict, ())
 
     def always(self, what: str, look: Callable[[], Findings], *, for_: float) -> None:
         """Every look of a whole window has to be good."""

@@ -16,5 +16,13 @@ def requirement(*ids: str, needs: Iterable[str] = (), promise: str = "") -> pyte
     return pytest.mark.requirement(*ids, needs=tuple(needs), promise=promise)
 
 
+def waits(seconds: float, why: str) -> pytest.MarkDecorator:
+    """The test waits so long for the cluster, as measured, and for what: it is begun before others.
+
+    It changes nothing but the order. Worth saying from some five seconds on.
+    """
+    return pytest.mark.waits(seconds, why)
+
+
 exclusive = pytest.mark.exclusive
 """The test changes what others stand on: it runs while no other does."""

@@ -74,9 +74,11 @@ class Tenancy:
         """The run's own namespace."""
         return self._owner.namespace("run")
 
-    def end(self) -> None:
-        """Remove everything of this run and see it gone. Raises KubeError."""
+    def end(self, *, remove_all: bool = True) -> None:
+        """Remove everything of this run and see it gone, unless it goes with its cluster. Raises KubeError."""
         self._stop.set()
+        if not remove_all:
+            return
         ours = Patience()(lambda: self.kube.list("namespaces", labels=f"{SELECT_OURS},{RUN}={self._owner.run}"))
         remove(self.kube, [item["metadata"]["name"] for item in ours.items], waits=self._waits)
 

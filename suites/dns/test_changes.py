@@ -25,8 +25,10 @@ from harness.suite import (
     requirement,
     service,
     uncontrolled,
+    waits,
 )
 
+CACHED = waits(30, "what was asked before stays in the cache of a kubeadm cluster's DNS for 30 s")
 HTTP = {"name": "http", "port": 80, "targetPort": 80}
 ADDRESSES = ("A", "AAAA")
 
@@ -60,6 +62,7 @@ def test_new_service(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     settle(arena, check, cluster, "new Service in DNS", questions)
 
 
+@CACHED
 @requirement("DNS-704")
 def test_deleted_service(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A deleted Service disappears from forward and reverse names."""
@@ -87,6 +90,7 @@ def nameless(arena: Arena, cluster: ClusterFacts, question: Question, name: str)
     return Findings(tuple(dict.fromkeys(found)), frozenset({Symptom.DNS_ASKED} if found else ()))
 
 
+@CACHED
 @requirement("DNS-709", "DNS-710")
 def test_readiness(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod that turns unready leaves all headless names and returns; the cluster address stays all the time."""
@@ -144,6 +148,7 @@ def test_selector_changes(arena: Arena, check: Check, cluster: ClusterFacts) -> 
     settle(arena, check, cluster, "new set in DNS", questions)
 
 
+@CACHED
 @requirement("DNS-707")
 def test_members_come_and_go(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """Pods that join and leave a headless Service are in its names, their SRV records and reverse names, and leave."""

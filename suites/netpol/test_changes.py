@@ -17,7 +17,7 @@ from harness.suite import (
     Lane,
     Seen,
     judge_policies,
-    open_table,
+    open_control,
     policy,
     requirement,
 )
@@ -47,9 +47,7 @@ class Table:
 
     def __init__(self, arena: Arena, check: Check, cluster: ClusterFacts) -> None:
         self._arena, self._check, self._family = arena, check, cluster.families[0]
-        self._control: dict[Cell, Seen] = check.control(
-            lambda: open_table(arena, lanes=LANES, family=cluster.families[0])
-        )
+        self._control: dict[Cell, Seen] = open_control(arena, check, lanes=LANES, family=cluster.families[0])
 
     def judge(self, what: str) -> None:
         """Every cell has to become what the objects now call for."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.suite import Arena, Check, ClusterFacts, Lane, judge_policies, open_table, policy, requirement
+from harness.suite import Arena, Check, ClusterFacts, Lane, judge_policies, open_control, policy, requirement
 from suites.netpol import cases
 
 LANES = (Lane(80, "TCP"), Lane(81, "TCP"), Lane(80, "UDP"), Lane(81, "UDP"))
@@ -34,7 +34,7 @@ def test_table(arena: Arena, check: Check, cluster: ClusterFacts, id_: str) -> N
     """Exactly the pairs that the policies admit can talk."""
     family = cluster.families[0]
     prepare(arena, cases.topology(id_))
-    control = check.control(lambda: open_table(arena, lanes=LANES, family=family))
+    control = open_control(arena, check, lanes=LANES, family=family)
     pods = {ref: arena.pods[ref].address(family) for ref in arena.table}
     for number, (namespace, spec) in enumerate(cases.policies(id_, pods)):
         arena.apply(policy(f"{id_.lower()}-{number}", spec), namespace=namespace)

@@ -231,7 +231,7 @@ class KindCluster:
                 f"(kind get kubeconfig --name {plan.name}), then run again"
             )
         self._tell("ready")
-        return self._timed(access)
+        return replace(self._timed(access), temporary=self._mine)
 
     def _install_network(self, kube: Kube, prepared: Prepared) -> None:
         plan, part = prepared.plan, prepared.parts[0]

@@ -33,6 +33,7 @@ def test_a_cluster_is_made_and_removed(make: Make) -> None:
     access = cluster.create()
     assert (access.kubeconfig, access.context, access.kind) == (KUBECONFIG, None, "kind")
     assert access.notes["node_image"] == NODE_IMAGE
+    assert access.temporary
     assert machine.clusters == {"harness-r1"}
     found = leftovers.found(cluster._docker)["harness-r1"]
     assert found.mark is not None
@@ -329,7 +330,7 @@ def test_a_kept_cluster_is_used_again(make: Make) -> None:
     """The second run makes nothing and removes nothing, but sees to its images."""
     machine = Machine()
     first = make(machine, keep="k")
-    first.create()
+    assert not first.create().temporary, "what is made in it has to be taken back"
     first.destroy()
     assert machine.clusters == {"k"}
     machine.commands.clear()
@@ -338,6 +339,7 @@ def test_a_kept_cluster_is_used_again(make: Make) -> None:
     second.destroy()
     assert machine.clusters == {"k"}
     assert access.kubeconfig == KUBECONFIG
+    assert not access.temporary
     assert not [each for each in machine.commands if each.startswith(("kind create", "kind delete"))]
     assert f"kind load docker-image {AGENT} --name k" in machine.commands
 

@@ -193,6 +193,13 @@ def test_a_pod_is_read_from_the_api(ground: Ground) -> None:
     assert ArenaPod.of("x/a", both).addresses == ("10.0.0.1",)
 
 
+def test_closing_removes_nothing(ground: Ground) -> None:
+    """What ends with its cluster is left to that: the streams close, and the API is not asked for anything."""
+    ground.base.close()
+    assert ground.network.closed
+    assert ground.kube.requests == []
+
+
 def test_removal_survives_an_api_that_is_away(ground: Ground) -> None:
     """The worker's last step must not spoil its last test: what is marked is removed at the run's end."""
     ground.kube.troubles = away(10)

@@ -12,15 +12,16 @@ from harness.effects.clock import FakeClock
 from harness.expect import Symptom
 from harness.model.judgement import Broken, Unmeasured
 from harness.model.outcome import Seen, Verdict
-from harness.model.refs import Family
+from harness.model.refs import Family, NamespacedName
 from harness.model.waits import Waits
 from harness.oracle.policy import Cell, Lane
 from harness.probe.asks import Ask, Good, Tcp, Until
 from harness.probe.results import LoopLook, LoopOutcome, Result
+from harness.suite.arena import Arena
 from harness.suite.check import Check
-from harness.suite.flows import judge_policies, open_table, telling
+from harness.suite.flows import judge_policies, open_control, open_table, telling
 from harness.world.manifests import policy
-from tests.unit.suite.ground import Ground, Lie, looped
+from tests.unit.suite.ground import Ground, Lie, Network, looped
 
 LANE = Lane(80, "TCP")
 DENY_ALL: Mapping[str, Any] = {"podSelector": {}, "policyTypes": ["Ingress"]}
@@ -61,7 +62,29 @@ def denied_into(ground: Ground, *letters: str) -> Lie:
 
 
 def opened(ground: Ground) -> tuple[Any, dict[Cell, Seen]]:
-    return open_table(ground.lease(), lanes=[LANE], family=Family.V4)
+    return look(ground.lease())
+
+
+def look(arena: Arena) -> tuple[Any, dict[Cell, Seen]]:
+    return open_table(arena, lanes=[LANE], family=Family.V4)
+
+
+def controlled(ground: Ground) -> tuple[Check, dict[Cell, Seen]]:
+    check = Check(promise="Only the admitted can talk.", ids=["POL-101"], clock=FakeClock(), waits=Waits())
+    return check, open_control(ground.lease(), check, lanes=[LANE], family=Family.V4)
+
+
+def with_trail(*trail: tuple[float, Seen], first_good: float | None, network: Network) -> None:
+    """Every loop of the network has this trail, and ends well."""
+    truth = network._one
+
+    def told(pod: NamespacedName, ask: Ask) -> Result:
+        result = truth(pod, ask)
+        assert result.loop is not None
+        looks = tuple(LoopLook(at, replace(result, seen=seen, loop=None)) for at, seen in trail)
+        return replace(result, loop=replace(result.loop, trail=looks, first_good=first_good))
+
+    network._one = told  # type: ignore[method-assign]
 
 
 def judged(ground: Ground, control: Mapping[Cell, Seen]) -> Check:
@@ -141,24 +164,74 @@ def test_a_few_silent_cells_are_asked_again_alone(ground: Ground) -> None:
 
 
 def test_an_overloaded_cluster_is_pressed_less(ground: Ground) -> None:
-    """A control that lost open cells in its burst makes later bursts smaller, down to a limit; others do not."""
-    opened(ground)
+    """A look that lost open cells in its burst makes later bursts smaller, down to a limit; others do not."""
+    arena = ground.lease()
+    look(arena)
     assert ground.network.parallel == [0], "all at once"
     ground.network.lies.append(hasty_lost(ground, "y/b"))
-    opened(ground)
+    look(arena)
     ground.network.parallel.clear()
-    opened(ground)
+    look(arena)
     assert ground.network.parallel[0] == 18
     for _ in range(9):
-        opened(ground)
+        look(arena)
     assert (ground.base.pace.parallel, ground.base.pace.spacing(0.25)) == (4, 2.0)
+
+
+def test_what_the_first_burst_of_a_test_misses_is_no_overload(ground: Ground) -> None:
+    """Policies of the test before may still have closed it: a pace once eased is eased for all that follows."""
+    ground.network.lies.append(hasty_lost(ground, "y/b"))
+    for _ in range(9):
+        opened(ground)
+    assert ground.base.pace.parallel == 0
 
 
 def test_a_closed_cell_is_no_overload(ground: Ground) -> None:
     """A cell that is silent alone, too, says nothing about load."""
     ground.network.lies.append(saying("x/a", ground, "y/b", Seen.SILENT))
-    opened(ground)
+    arena = ground.lease()
+    for _ in range(2):
+        look(arena)
     assert ground.base.pace.parallel == 0
+
+
+def test_an_open_control_is_open(ground: Ground) -> None:
+    """The pods look by themselves; every cell that was open for a streak is a control, and nothing is judged by it."""
+    check, saw = controlled(ground)
+    assert set(saw.values()) == {Seen.REACHED}
+    assert {ask.do for _, ask in ground.network.asked} == {"until"}
+    assert list(check.settled) == ["positive control open"]
+    assert not check.done
+
+
+@pytest.mark.parametrize("seen", [Seen.SILENT, Seen.REFUSED, Seen.UNMEASURED])
+def test_a_control_that_is_closed_proves_nothing(ground: Ground, seen: Seen) -> None:
+    """It is UNKNOWN whatever closes it, never a FAIL of the promise that it is the control of."""
+    ground.network.lies.append(saying("x/a", ground, "y/b", seen))
+    with pytest.raises(Unmeasured, match="x/a → y/b"):
+        controlled(ground)
+
+
+def test_an_impostor_is_no_control(ground: Ground) -> None:
+    """Another pod's answer does not show that the one that was asked can be reached."""
+    ground.network.lies.append(impostor(ground, "y/b", "z/c"))
+    with pytest.raises(Unmeasured, match="positive control"):
+        controlled(ground)
+
+
+def test_a_control_that_opens_late_is_no_overload(ground: Ground) -> None:
+    """Cells that were closed and then open were closed by what is going away."""
+    with_trail((1.0, Seen.SILENT), (1.5, Seen.REACHED), first_good=1.5, network=ground.network)
+    controlled(ground)
+    assert ground.base.pace.spacing(0.25) == 0.25
+
+
+def test_a_control_that_loses_looks_is_overload(ground: Ground) -> None:
+    """Cells that were open and then lost a look are asked at a slower pace from then on."""
+    trail = ((1.0, Seen.REACHED), (1.25, Seen.SILENT), (1.5, Seen.REACHED))
+    with_trail(*trail, first_good=1.0, network=ground.network)
+    controlled(ground)
+    assert ground.base.pace.spacing(0.25) == 0.5
 
 
 def test_an_empty_table_proves_nothing(ground: Ground) -> None:

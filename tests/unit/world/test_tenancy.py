@@ -160,3 +160,12 @@ def test_a_stay_begins_with_a_lease_and_ends_with_nothing() -> None:
     populate(kube, "abc", None, "x", "y")
     tenancy.end()
     assert kube.names("namespaces") == []
+
+
+def test_a_stay_on_a_cluster_that_goes_removes_nothing() -> None:
+    """Where the cluster ends with the run, the Lease is no longer renewed and nothing is taken out one by one."""
+    kube = FakeKube(nodes=2)
+    tenancy = Tenancy.begin(kube.typed, "abc", clock=FakeClock(start=NOW), waits=Waits())
+    tenancy.end(remove_all=False)
+    assert kube.names("namespaces") == ["harness-abc-home-run"]
+    assert tenancy._stop.is_set()
