@@ -40,6 +40,14 @@ SERVICE = {
 }
 
 
+STATEFUL = {**DEPLOYMENT, "kind": "StatefulSet", "spec": {**DEPLOYMENT["spec"], "serviceName": "web"}}
+DAEMON = {
+    **DEPLOYMENT,
+    "kind": "DaemonSet",
+    "spec": {key: value for key, value in DEPLOYMENT["spec"].items() if key != "replicas"},
+}
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Running(tmp_path_factory.mktemp("server")) as started:
@@ -332,6 +340,76 @@ def test_logs_are_printed_and_followed(kubectl):
     assert kubectl("logs", "p").text == "one\ntwo\n"
     assert kubectl("logs", "p", "--tail=2").text == "two\n"
     assert kubectl("logs", "-f", "p").text == "one\ntwo\n"
+
+
+def test_stateful_sets_are_applied_scaled_and_followed(kubectl):
+    """`apply`, `get`, `scale`, and `rollout status` by what the status says."""
+    kubectl("apply", "-f", "-", stdin=STATEFUL)
+    assert kubectl("get", "sts", "--no-headers").text.split()[:2] == ["web", "0/2"]
+    assert kubectl("scale", "statefulset/web", "--replicas=3").text == "statefulset.apps/web scaled\n"
+    item = kubectl.json("statefulset", "web")
+    assert (item["spec"]["replicas"], item["metadata"]["generation"]) == (3, 2)
+    told = {"observedGeneration": 2, "replicas": 3, "readyReplicas": 3, "updatedReplicas": 3}
+    item["status"] |= told | {"currentRevision": "web-1", "updateRevision": "web-1"}
+    kubectl.server.call("update", "statefulsets.apps", "web", item, namespace=kubectl.namespace, subresource="status")
+    assert "roll out complete: 3 new pods" in kubectl("rollout", "status", "sts/web", "--timeout=5s").text
+    assert (
+        "unknown field"
+        in kubectl(
+            "apply",
+            "-f",
+            "-",
+            stdin={**STATEFUL, "spec": {**STATEFUL["spec"], "volumeClaimTemplates": []}},
+            check=False,
+        ).err.decode()
+    )
+
+
+def test_daemon_sets_are_applied_and_followed(kubectl):
+    """`apply`, `get`, and `rollout status` and `restart`."""
+    kubectl("apply", "-f", "-", stdin=DAEMON)
+    assert kubectl("get", "ds", "--no-headers").text.split()[:6] == ["web", "0", "0", "0", "0", "0"]
+    kubectl("rollout", "restart", "daemonset/web")
+    item = kubectl.json("ds", "web")
+    assert "kubectl.kubernetes.io/restartedAt" in item["spec"]["template"]["metadata"]["annotations"]
+    counts = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "numberAvailable")
+    item["status"] |= dict.fromkeys((*counts, "updatedNumberScheduled"), 2) | {"observedGeneration": 2}
+    kubectl.server.call("update", "daemonsets.apps", "web", item, namespace=kubectl.namespace, subresource="status")
+    assert "successfully rolled out" in kubectl("rollout", "status", "ds/web", "--timeout=5s").text
+
+
+def test_jobs_are_created_and_described(kubectl):
+    """`create job` (which speaks protobuf), `get`, `describe`, and `wait` for its end."""
+    kubectl("create", "job", "work", "--image=python:3", "--", "true")
+    assert kubectl("get", "jobs", "--no-headers").text.split()[:3] == ["work", "Running", "0/1"]
+    item = kubectl.json("job", "work")
+    now = "2026-11-22T10:00:00Z"
+    ended = {"type": "Complete", "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
+    item["status"] = {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": [ended]}
+    kubectl.server.call("update", "jobs.batch", "work", item, namespace=kubectl.namespace, subresource="status")
+    kubectl("wait", "--for=condition=Complete", "job/work", "--timeout=5s")
+    assert "1 Succeeded" in kubectl("describe", "job", "work").text
+
+
+def test_addresses_and_their_ranges_are_shown(kubectl):
+    """`get ipaddress` names the Service, `get servicecidr` the blocks; both kinds can be created and deleted."""
+    kubectl("apply", "-f", "-", stdin=SERVICE)
+    address = kubectl.json("service", "web")["spec"]["clusterIP"]
+    assert kubectl("get", "ip", address, "--no-headers").text.split()[:2] == [
+        address,
+        f"services/{kubectl.namespace}/web",
+    ]
+    extra = {"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": kubectl.namespace}}
+    kubectl("create", "-f", "-", stdin={**extra, "spec": {"cidrs": ["10.9.0.0/24"]}})
+    assert kubectl("get", "servicecidr", "--no-headers").text.split()[:2] == [kubectl.namespace, "10.9.0.0/24"]
+    kubectl("delete", "servicecidr", kubectl.namespace)
+
+
+def test_raw_requests_are_proxied(kubectl):
+    """`get --raw` of a pod's proxy says why a pod cannot be reached."""
+    kubectl.pod()
+    place = f"/api/v1/namespaces/{kubectl.namespace}/pods/nope:80/proxy/"
+    assert 'pods "nope" not found' in kubectl("get", "--raw", place, check=False).err.decode()
 
 
 def test_api_resources_lists_what_is_served(kubectl):

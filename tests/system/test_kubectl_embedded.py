@@ -39,6 +39,38 @@ kind: Service
 metadata: {name: web, namespace: demo}
 spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 """
+DATABASE = """
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: demo}
+spec: {clusterIP: None, selector: {app: db}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: demo}
+spec:
+  replicas: 2
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: c, image: "python:3", command: [sleep, "1000"]}]
+"""
+AGENT = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: demo}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec:
+      tolerations: [{operator: Exists}]
+      terminationGracePeriodSeconds: 0
+      containers: [{name: c, image: "python:3", command: [sleep, "1000"]}]
+"""
 FETCH = "import urllib.request; print(urllib.request.urlopen('http://web', timeout=5).status)"
 
 Kubectl = Callable[..., Completed]
@@ -113,6 +145,43 @@ def test_an_unreachable_pod_is_explained(kubectl, pod):
     reason = "{.status.containerStatuses[0].state.waiting.reason}"
     kubectl("-n", "demo", "wait", f"--for=jsonpath={reason}=ImagePullBackOff", "pod/nothing", "--timeout=30s")
     assert "no/such:1" in kubectl("-n", "demo", "describe", "pod", "nothing").text
+
+
+def test_a_stateful_set_is_rolled_out_by_name(kubectl, pod):
+    """Its pods come one after the other, answer by their own names, and are replaced and taken away from the top."""
+    kubectl("apply", "-f", "-", stdin=DATABASE)
+    kubectl("-n", "demo", "rollout", "status", "statefulset/db", "--timeout=30s")
+    resolve = "import socket; print(socket.gethostbyname('db-1.db.demo.svc.cluster.local'))"
+    address = kubectl("-n", "demo", "get", "pod", "db-1", "-o", "jsonpath={.status.podIP}").text
+    assert kubectl("-n", "demo", "exec", "db-0", "--", "python3", "-c", resolve).text.strip() == address
+    kubectl("-n", "demo", "rollout", "restart", "statefulset/db")
+    kubectl("-n", "demo", "rollout", "status", "statefulset/db", "--timeout=30s")
+    kubectl("-n", "demo", "scale", "statefulset/db", "--replicas=1")
+    kubectl("-n", "demo", "wait", "--for=delete", "pod/db-1", "--timeout=30s")
+    assert kubectl("-n", "demo", "get", "pods", "-l", "app=db", "-o", "name").text.split() == ["pod/db-0"]
+
+
+def test_a_daemon_set_is_on_every_node_that_takes_it(kubectl, pod):
+    """With a toleration that includes the control plane; without one, the workers."""
+    kubectl("apply", "-f", "-", stdin=AGENT)
+    kubectl("-n", "demo", "rollout", "status", "daemonset/agent", "--timeout=30s")
+    where = kubectl("-n", "demo", "get", "pods", "-l", "app=agent", "-o", "jsonpath={.items[*].spec.nodeName}").text
+    nodes = kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").text
+    assert sorted(where.split()) == sorted(nodes.split())
+
+
+def test_a_job_runs_to_its_end(kubectl, pod):
+    """Its pod ends well, and its log is there."""
+    kubectl("-n", "demo", "create", "job", "work", "--image=python:3", "--", "echo", "done")
+    kubectl("-n", "demo", "wait", "--for=condition=Complete", "job/work", "--timeout=30s")
+    assert kubectl("-n", "demo", "logs", "job/work").text == "done\n"
+    assert "Completed" in kubectl("-n", "demo", "get", "pods", "-l", "job-name=work").text
+
+
+def test_pods_and_services_are_proxied(kubectl, pod):
+    """The API server fetches a page of a pod, by the pod and by its Service."""
+    for place in (f"pods/{pod.removeprefix('pod/')}:8080", "services/web:80"):
+        assert "Directory listing" in kubectl("get", "--raw", f"/api/v1/namespaces/demo/{place}/proxy/").text
 
 
 def test_delete_removes_everything(kubectl, pod):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 """`/api/v1/namespaces/x/status` is the status of a namespace; `/api/v1/namespaces/x/pods` is a list of pods."""
 
+PROXY_AT = len(("api", "v1", "namespaces", "space", "resource", "name"))
+"""Where `proxy` stands in a path; anything may come below it."""
+
 NAMED_VERBS = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 COLLECTION_VERBS = {"GET": "list", "HEAD": "list", "POST": "create", "DELETE": "deletecollection"}
 
@@ -43,6 +46,8 @@ class Attributes:
 def parse(path: str) -> Address | None:
     """Read a path; None when it is not below a group version."""
     parts = path.strip("/").split("/")
+    if parts[PROXY_AT : PROXY_AT + 1] == ["proxy"]:
+        parts = parts[: PROXY_AT + 1]  # what follows is the pod's own business
     if "" in parts:
         return None
     if parts[0] == "api" and len(parts) >= 2:

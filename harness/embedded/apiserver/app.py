@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -43,9 +44,13 @@ def make_app(
     version: str = VERSION,
     clock: Clock | None = None,
     advertised: str = "172.18.0.2:6443",
+    reach: Callable[[int], socket.socket] | None = None,
 ) -> web.Application:
-    """The API server over a store and the kubelets. `advertised` is the address the discovery documents name."""
+    """The API server over a store and the kubelets. `advertised` is the address the discovery documents name, `reach`
+    makes the sockets by which requests are proxied to pods."""
     server = Server(store, runtime, auth, clock or RealClock(), version, advertised)
+    if reach is not None:
+        server = replace(server, reach=reach)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await dispatch(server, request)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ class Server:
     version: str
     advertised: str
     """host:port that the discovery documents name as the server's address."""
+    reach: Callable[[int], socket.socket] = lambda family: socket.socket(family, socket.SOCK_STREAM)
+    """Makes a TCP socket of a family, there from where pods can be reached."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.embedded.apiserver import podcells
+from harness.embedded.apiserver import podcells, workloadcells
 from harness.embedded.apiserver.ages import age, since
 from harness.embedded.apiserver.texts import NONE, few, labels, selector
 
@@ -46,6 +46,11 @@ def _at(*path: str, default: Any = "") -> Read:
 def _size(*keys: str) -> Read:
     """Counts the entries of some maps or lists."""
     return lambda obj, _now: sum(len(obj.get(key) or ()) for key in keys)
+
+
+def _count(field: str) -> Read:
+    """Reads a number of the status; zero where it is not said."""
+    return _at("status", field, default=0)
 
 
 NAME = Column("Name", _at("metadata", "name"), format="name", description="Name of the object, unique in its scope.")
@@ -139,6 +144,14 @@ def _containers(key: str) -> Read:
 def _ready(workload: Object, _now: float) -> str:
     status, spec = workload.get("status") or {}, workload.get("spec") or {}
     return f"{status.get('readyReplicas', 0)}/{spec.get('replicas', 0)}"
+
+
+def _parent(address: Object, _now: float) -> str:
+    parent = (address.get("spec") or {}).get("parentRef")
+    if not parent:
+        return NONE
+    kind = ".".join(part for part in (parent.get("resource", ""), parent.get("group", "")) if part)
+    return "/".join(part for part in (kind, parent.get("namespace", ""), parent.get("name", "")) if part)
 
 
 def _event_seen(event: Object, now: float) -> str:
@@ -322,6 +335,41 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         AGE,
         *_TEMPLATE,
     ),
+    "StatefulSet": (
+        NAME,
+        Column("Ready", _ready, description="Ready pods of those wished for."),
+        AGE,
+        *_TEMPLATE[:2],
+    ),
+    "DaemonSet": (
+        NAME,
+        Column("Desired", _count("desiredNumberScheduled"), type="integer", description="Nodes that take a pod."),
+        Column("Current", _count("currentNumberScheduled"), type="integer", description="Of these, nodes with one."),
+        Column("Ready", _count("numberReady"), type="integer", description="Nodes whose pod is ready."),
+        Column("Up-to-date", _count("updatedNumberScheduled"), type="integer", description="Pods of the template."),
+        Column("Available", _count("numberAvailable"), type="integer", description="Pods ready for long enough."),
+        Column("Node Selector", workloadcells.node_selector, description="Labels of the nodes it is for."),
+        AGE,
+        *_TEMPLATE,
+    ),
+    "Job": (
+        NAME,
+        Column("Status", workloadcells.job_status, description="What has become of it."),
+        Column("Completions", workloadcells.completions, description="Pods that ended well, of those wished for."),
+        Column("Duration", workloadcells.duration, description="Time from its start to its completion, or until now."),
+        AGE,
+        *_TEMPLATE,
+    ),
+    "ServiceCIDR": (
+        NAME,
+        Column(
+            "CIDRs",
+            lambda obj, _now: ",".join((obj.get("spec") or {}).get("cidrs") or ()),
+            description="Blocks from which addresses are given.",
+        ),
+        AGE,
+    ),
+    "IPAddress": (NAME, Column("ParentRef", _parent, description="What uses the address."), AGE),
     "ReplicaSet": (
         NAME,
         Column("Desired", _at("spec", "replicas", default=0), type="integer", description="Pods wished for."),

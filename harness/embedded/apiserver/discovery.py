@@ -20,7 +20,7 @@ from harness.embedded.apiserver.replies import answer, plain
 from harness.embedded.store.errors import method_not_allowed
 from harness.embedded.store.resources import RESOURCES, Resource, Subresource
 
-_ORDER = ("apps", "authorization.k8s.io", "networking.k8s.io", "coordination.k8s.io", "discovery.k8s.io")
+_ORDER = ("apps", "authorization.k8s.io", "batch", "networking.k8s.io", "coordination.k8s.io", "discovery.k8s.io")
 """Groups of a real server in its order of preference, which is no rule but a list; others follow."""
 GROUPS = tuple(dict.fromkeys((*_ORDER, *(resource.group for resource in RESOURCES if resource.group))))
 """The named groups. Each has one version."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from harness.embedded.apiserver import access, actions, discovery, exec_stream, logs, objects, review, watch
+from harness.embedded.apiserver import access, actions, discovery, exec_stream, logs, objects, proxy, review, watch
 from harness.embedded.apiserver.address import Address, Attributes, attributes, parse
 from harness.embedded.apiserver.authority import User
 from harness.embedded.apiserver.call import Call, Server
@@ -35,6 +35,7 @@ VERBS: Mapping[str, Handler] = {
 SUBRESOURCES: Mapping[str, Handler] = {
     "exec": exec_stream.exec_in_pod,
     "log": logs.read,
+    "proxy": proxy.forward,
     "scale": actions.scale,
     "token": actions.request_token,
     "binding": actions.bind,

@@ -52,6 +52,7 @@ _SCALARS: dict[str, Schema] = {
 
 _DESCRIPTIONS = {
     "ConfigMap": "Configuration that pods read as files or environment variables.",
+    "DaemonSet": "Keeps one pod on every node that takes it.",
     "Deployment": "Keeps a number of equal pods running and replaces them step by step when their template changes.",
     "EndpointSlice": "A part of the addresses behind a Service, with their conditions.",
     "Endpoints": "All addresses behind a Service in one object; EndpointSlice replaces it.",
@@ -59,6 +60,8 @@ _DESCRIPTIONS = {
     "Fault": "Something broken on purpose in this embedded cluster. Real clusters have no such kind.",
     "Ingress": "Which Services answer HTTP requests from outside, by host and path.",
     "IngressClass": "A sort of Ingresses, and the controller that serves it.",
+    "IPAddress": "An address that is in use, and what uses it.",
+    "Job": "Runs pods until enough of them have ended well.",
     "Lease": "A claim that somebody renews while alive.",
     "Namespace": "A scope for names.",
     "NetworkPolicy": "Which traffic the selected pods may receive and send.",
@@ -69,6 +72,8 @@ _DESCRIPTIONS = {
     "SelfSubjectAccessReview": "A question: may I do this?",
     "Service": "A name and a virtual address for a changing set of pods.",
     "ServiceAccount": "An identity for the processes in pods.",
+    "ServiceCIDR": "A range from which Services get their addresses.",
+    "StatefulSet": "Keeps pods with lasting names, one after the other.",
 }
 
 

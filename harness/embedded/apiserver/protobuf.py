@@ -1,9 +1,9 @@
 """Reading objects that clients send as Kubernetes protobuf; answers are always JSON.
 
-kubectl's typed commands (`create namespace`, `create configmap`, `create deployment`, `auth can-i`, `create token`)
-send this and nothing else. The wire format is protobuf's; an object stands in a `runtime.Unknown` after four magic
-bytes. Names and types come from the store's field tables, field numbers from the table below (facts of the API's
-generated.proto files), which has what those commands can write. A field outside it is refused, never dropped.
+kubectl's typed commands (`create namespace`, `create configmap`, `create deployment`, `create job`, `auth can-i`,
+`create token`) send this and nothing else. The wire format is protobuf's; an object stands in a `runtime.Unknown`
+after four magic bytes. Names and types come from the store's field tables, field numbers from the table below (facts of
+the API's generated.proto files), which has what those commands can write. A field outside it is refused, never dropped.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ Event metadata=1 involvedObject=2 reason=3 message=4 source=5 firstTimestamp=6 l
 EventSeries count=1 lastObservedTime=2
 EventSource component=1 host=2
 Eviction metadata=1 deleteOptions=2
+Job metadata=1 spec=2 status=3
+JobSpec parallelism=1 completions=2 activeDeadlineSeconds=3 selector=4 manualSelector=5 template=6 backoffLimit=7
+  ttlSecondsAfterFinished=8 completionMode=9 suspend=10 podReplacementPolicy=14
+JobStatus startTime=2 completionTime=3 active=4 succeeded=5 failed=6 completedIndexes=7 ready=9 terminating=11
 LabelSelector matchLabels=1 matchExpressions=2
 LabelSelectorRequirement key=1 operator=2 values=3
 Lease metadata=1 spec=2

@@ -43,6 +43,11 @@ def first_pod_names_the_port(snapshot: Snapshot, namespace: str) -> bool:
     return is_active(snapshot, "services/F70", namespace)
 
 
+def mirror_is_stuck(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F59 of the mirroring controller: slices stay as they were when it began, and no new ones come."""
+    return is_active(snapshot, "services/F59", namespace)
+
+
 @dataclass
 class StaleView:
     """services/F59: while planted, the endpoint controllers go on seeing the pods as they were when it began."""

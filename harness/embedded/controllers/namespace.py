@@ -15,6 +15,9 @@ from harness.embedded.controllers.snapshot import Obj, Snapshot, is_leaving
 
 CONTENT = (
     "pods",
+    "jobs.batch",
+    "statefulsets.apps",
+    "daemonsets.apps",
     "deployments.apps",
     "replicasets.apps",
     "services",

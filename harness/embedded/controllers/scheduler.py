@@ -68,12 +68,12 @@ def _refusal(pod: Obj, node: Obj, placed: Sequence[Obj], snapshot: Snapshot) -> 
     spec = pod["spec"]
     if not _is_ready(node):
         return "node(s) were not ready"
-    if node.get("spec", {}).get("unschedulable") and not _tolerated(UNSCHEDULABLE, spec):
+    if node.get("spec", {}).get("unschedulable") and not tolerated(UNSCHEDULABLE, spec):
         return "node(s) were unschedulable"
     for taint in node.get("spec", {}).get("taints") or ():
-        if taint["effect"] in ("NoSchedule", "NoExecute") and not _tolerated(taint, spec):
+        if taint["effect"] in ("NoSchedule", "NoExecute") and not tolerated(taint, spec):
             return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value') or ''}}}"
-    if not _wanted_node(spec, node):
+    if not wanted_node(spec, node):
         return "node(s) didn't match Pod's node affinity/selector"
     here = [p for p in placed if p["spec"]["nodeName"] == node["metadata"]["name"]]
     if _ports_taken(pod, here):
@@ -86,7 +86,8 @@ def _is_ready(node: Obj) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-def _tolerated(taint: Obj, spec: Obj) -> bool:
+def tolerated(taint: Obj, spec: Obj) -> bool:
+    """Whether a pod's wishes put up with a taint."""
     return any(_tolerates(toleration, taint) for toleration in spec.get("tolerations") or ())
 
 
@@ -100,7 +101,8 @@ def _tolerates(toleration: Obj, taint: Obj) -> bool:
     return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
-def _wanted_node(spec: Obj, node: Obj) -> bool:
+def wanted_node(spec: Obj, node: Obj) -> bool:
+    """Whether a pod's node selector and required node affinity admit a node."""
     if not has_all(spec.get("nodeSelector") or {}, node["metadata"].get("labels") or {}):
         return False
     required = _required(spec, "nodeAffinity")

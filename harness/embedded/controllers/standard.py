@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.embedded.controllers import (
+    daemonset,
     deployment,
     endpoints,
     endpointslice,
     garbage,
+    job,
     loadbalancer,
+    mirroring,
     namespace,
     replicaset,
     scheduler,
     serviceaccount,
+    servicecidr,
+    statefulset,
 )
 from harness.embedded.controllers.loop import Controller
 
@@ -30,8 +35,13 @@ def standard_controllers(*, ca: str, pools: Iterable[tuple[str, str]]) -> tuple[
         Controller("scheduler", scheduler.READS, scheduler.reconcile),
         Controller("deployment", deployment.READS, deployment.reconcile, every=TICK),
         Controller("replicaset", replicaset.READS, replicaset.reconcile, every=TICK),
+        Controller("statefulset", statefulset.READS, statefulset.reconcile, every=TICK),
+        Controller("daemonset", daemonset.READS, daemonset.reconcile, every=TICK),
+        Controller("job", job.READS, job.reconcile, every=TICK),
         Controller("endpointslice", endpointslice.READS, slices.reconcile),
         Controller("endpoints", endpoints.READS, legacy.reconcile),
+        Controller("endpointslice-mirroring", mirroring.READS, mirroring.reconcile),
+        Controller("service-cidrs", servicecidr.READS, servicecidr.reconcile),
         Controller("load-balancer", loadbalancer.READS, loadbalancer.reconciler(pools)),
         Controller("namespace", namespace.READS, namespace.reconcile),
         Controller("garbage-collector", garbage.READS, garbage.reconcile),

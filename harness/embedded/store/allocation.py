@@ -103,6 +103,7 @@ class ServiceAddresses:
         self, families: Sequence[str], cidrs: Sequence[str], port_range: tuple[int, int], rng: random.Random
     ) -> None:
         by_family = {family_of(cidr): cidr for cidr in cidrs}
+        self.cidrs = tuple(by_family[family] for family in families)
         self._pools = {family: AddressPool(by_family[family], rng) for family in families}
         self._ports = PortPool(*port_range, rng)
 
@@ -110,6 +111,28 @@ class ServiceAddresses:
     def families(self) -> tuple[str, ...]:
         """The configured families, the default one first."""
         return tuple(self._pools)
+
+    def extend(self, cidrs: Sequence[str]) -> None:
+        """Give from these blocks too; blocks of a family the cluster does not have are of no use."""
+        for cidr in cidrs:
+            if family_of(cidr) in self._pools:
+                self._pools[family_of(cidr)].extend(cidr)
+
+    def shrink(self, cidrs: Sequence[str]) -> None:
+        """Give no more from these blocks."""
+        for cidr in cidrs:
+            if family_of(cidr) in self._pools:
+                self._pools[family_of(cidr)].shrink(cidr)
+
+    def hold(self, text: str) -> None:
+        """An IPAddress says that this address is in use."""
+        if family_of(text) in self._pools:
+            self._pools[family_of(text)].hold(text)
+
+    def free(self, text: str) -> None:
+        """The IPAddress that said so is gone."""
+        if family_of(text) in self._pools:
+            self._pools[family_of(text)].give_back(text)
 
     def create(self, service: Object) -> Claim:
         """Complete a new Service. Raises ApiError, with nothing taken."""

@@ -56,6 +56,11 @@ class Store:
         """The IP families of the cluster, the default one first."""
         return self._addresses.families
 
+    @property
+    def service_cidrs(self) -> tuple[str, ...]:
+        """The blocks it was made with, one for each family."""
+        return self._addresses.cidrs
+
     def close(self) -> None:
         """End every watch."""
         self._storage.log.close()

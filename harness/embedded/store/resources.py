@@ -10,6 +10,7 @@ from functools import cached_property
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _READ_WRITE = ("get", "patch", "update")
+_PROXY = ("create", "delete", "get", "patch", "update")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ _POD_SUBRESOURCES = (
     Subresource("eviction", ("create",), "Eviction", group="policy", version="v1"),
     Subresource("exec", ("create", "get"), "PodExecOptions"),
     Subresource("log", ("get",), "Pod"),
+    Subresource("proxy", _PROXY, "PodProxyOptions"),
     _status("Pod"),
 )
 
@@ -158,8 +160,20 @@ RESOURCES: tuple[Resource, ...] = (
         "Service",
         short_names=("svc",),
         categories=("all",),
-        subresources=(_status("Service"),),
+        subresources=(Subresource("proxy", _PROXY, "ServiceProxyOptions"), _status("Service")),
         storage_version_hash="0/CO1lhkEBI=",
+    ),
+    Resource(
+        "apps",
+        "v1",
+        "daemonsets",
+        "daemonset",
+        "DaemonSet",
+        short_names=("ds",),
+        categories=("all",),
+        subresources=(_status("DaemonSet"),),
+        storage_version_hash="dd7pWHUlMKQ=",
+        generation=True,
     ),
     Resource(
         "apps",
@@ -186,6 +200,18 @@ RESOURCES: tuple[Resource, ...] = (
         generation=True,
     ),
     Resource(
+        "apps",
+        "v1",
+        "statefulsets",
+        "statefulset",
+        "StatefulSet",
+        short_names=("sts",),
+        categories=("all",),
+        subresources=(_scale(), _status("StatefulSet")),
+        storage_version_hash="H+vl74LkKdo=",
+        generation=True,
+    ),
+    Resource(
         "authorization.k8s.io",
         "v1",
         "selfsubjectaccessreviews",
@@ -193,6 +219,17 @@ RESOURCES: tuple[Resource, ...] = (
         "SelfSubjectAccessReview",
         namespaced=False,
         verbs=("create",),
+    ),
+    Resource(
+        "batch",
+        "v1",
+        "jobs",
+        "job",
+        "Job",
+        categories=("all",),
+        subresources=(_status("Job"),),
+        storage_version_hash="mudhfqk/qZY=",
+        generation=True,
     ),
     Resource("coordination.k8s.io", "v1", "leases", "lease", "Lease", storage_version_hash="gqkMMb/YqFM="),
     Resource(
@@ -228,11 +265,33 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(
         "networking.k8s.io",
         "v1",
+        "ipaddresses",
+        "ipaddress",
+        "IPAddress",
+        namespaced=False,
+        short_names=("ip",),
+        storage_version_hash="3f/plJFChNE=",
+        generation=True,
+    ),
+    Resource(
+        "networking.k8s.io",
+        "v1",
         "networkpolicies",
         "networkpolicy",
         "NetworkPolicy",
         short_names=("netpol",),
         storage_version_hash="YpfwF18m1G8=",
+        generation=True,
+    ),
+    Resource(
+        "networking.k8s.io",
+        "v1",
+        "servicecidrs",
+        "servicecidr",
+        "ServiceCIDR",
+        namespaced=False,
+        subresources=(_status("ServiceCIDR"),),
+        storage_version_hash="gNLvruQhW2g=",
         generation=True,
     ),
     Resource(

@@ -16,6 +16,7 @@ from harness.embedded.store import decode, deletion, errors, identity, managed, 
 from harness.embedded.store.allocation import Claim, ServiceAddresses
 from harness.embedded.store.fields import Faults
 from harness.embedded.store.kinds import ingresses, pods, strategy_for
+from harness.embedded.store.ledger import Ledger
 from harness.embedded.store.resources import Resource, by_name
 from harness.embedded.store.selectors import Filter
 from harness.embedded.store.storage import Storage
@@ -78,6 +79,7 @@ class Writer:
         self._addresses = addresses
         self._clock = clock
         self._random = rng
+        self._ledger = Ledger(storage, addresses, rng)
 
     def now(self) -> str:
         """The present moment as objects carry it."""
@@ -109,6 +111,7 @@ class Writer:
         if dry_run or not resource.has("get"):
             _undo(claim)
             return new
+        self._ledger.entered(resource, new, None, self.now())
         self._storage.put(resource, new, None)
         return new
 
@@ -242,6 +245,7 @@ class Writer:
             return new
         if claim is not None:
             claim.settle()
+        self._ledger.entered(resource, new, old, self.now())
         self._storage.put(resource, new, old)
         return self.remove(resource, new) if deletion.is_finished(resource, new) else new
 
@@ -271,9 +275,11 @@ class Writer:
 
     def remove(self, resource: Resource, last: Object) -> Object:
         """Take an object out of the store; returns its last state."""
-        if resource.kind == "Service" and not (self._broken(planted.FORGETFUL, last) or {}).get("leak"):
-            self._addresses.release(last)
-        return self._storage.remove(resource, last)
+        if not (self._broken(planted.FORGETFUL, last) or {}).get("leak"):
+            self._ledger.removed(resource, last)
+        gone = self._storage.remove(resource, last)
+        self._ledger.mended(resource, gone, self.now())
+        return gone
 
 
 def _applicable(resource: Resource, name: str, body: Any, namespace: str | None) -> Object:

@@ -27,7 +27,7 @@ from harness.embedded.kubelet.runtime import PodRuntime
 from harness.embedded.kubelet.spec import NodeSpec
 from harness.embedded.kubeproxy.sync import ServiceProxy
 from harness.embedded.netns.fabric import Fabric, NodePlan, plan_nodes
-from harness.embedded.netns.sockets import listener_in
+from harness.embedded.netns.sockets import listener_in, socket_in
 from harness.embedded.netpol.sync import PolicyAgent
 from harness.embedded.store.objects import Store
 from harness.embedded.wiring import seeds
@@ -125,6 +125,7 @@ class Cluster:
     def _seed(self) -> None:
         for name in seeds.NAMESPACES:
             self.store.create("namespaces", seeds.namespace(name))
+        self.store.create("servicecidrs.networking.k8s.io", seeds.service_cidr(self.store.service_cidrs))
         first = self._plans[0].addresses[:1]
         service = seeds.api_service(API_ADDRESS["IPv4"])
         self.store.create("services", service, namespace="default")
@@ -133,8 +134,16 @@ class Cluster:
 
     async def _serve(self, runtime: PodRuntime) -> None:
         advertised = f"{self._plans[0].addresses[0]}:{seeds.API_PORT}"
-        app = make_app(self.store, runtime, auth=self.authority, clock=self._clock, advertised=advertised)
-        inside = await asyncio.to_thread(listener_in, self._plans[0].netns, self._plans[0].addresses[0], seeds.API_PORT)
+        here = self._plans[0].netns
+        app = make_app(
+            self.store,
+            runtime,
+            auth=self.authority,
+            clock=self._clock,
+            advertised=advertised,
+            reach=lambda family: socket_in(here, socket.AddressFamily(family), socket.SOCK_STREAM),
+        )
+        inside = await asyncio.to_thread(listener_in, here, self._plans[0].addresses[0], seeds.API_PORT)
         self._runner = await serve(app, [self._api_socket, inside], self.authority.server_context())
 
     def _controllers(self) -> Controllers:

@@ -15,6 +15,16 @@ def namespace(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
+def service_cidr(blocks: Sequence[str]) -> dict[str, Any]:
+    """The ServiceCIDR `kubernetes`: where Services get their addresses from."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": list(blocks)},
+    }
+
+
 def api_service(address: str) -> dict[str, Any]:
     """The Service `kubernetes`, which has no selector: the API server keeps its slice itself."""
     labels = {"component": "apiserver", "provider": "kubernetes"}

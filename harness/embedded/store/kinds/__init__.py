@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from harness.embedded.store.kinds import ingresses, plain, pods, policies, services, slices, workloads
+from harness.embedded.store.kinds import (
+    addresses,
+    daemonsets,
+    ingresses,
+    jobs,
+    plain,
+    pods,
+    policies,
+    services,
+    slices,
+    statefulsets,
+    workloads,
+)
 from harness.embedded.store.resources import Resource
 from harness.embedded.store.strategy import Strategy
 
 _STRATEGIES: dict[str, Strategy] = {
     "ConfigMap": plain.CONFIG_MAP,
+    "DaemonSet": daemonsets.DAEMON_SET,
     "Deployment": workloads.DEPLOYMENT,
     "EndpointSlice": slices.ENDPOINT_SLICE,
     "Endpoints": slices.ENDPOINTS,
@@ -15,6 +28,8 @@ _STRATEGIES: dict[str, Strategy] = {
     "Fault": plain.FAULT,
     "Ingress": ingresses.INGRESS,
     "IngressClass": ingresses.INGRESS_CLASS,
+    "IPAddress": addresses.IP_ADDRESS,
+    "Job": jobs.JOB,
     "Lease": plain.LEASE,
     "Namespace": plain.NAMESPACE,
     "NetworkPolicy": policies.NETWORK_POLICY,
@@ -25,6 +40,8 @@ _STRATEGIES: dict[str, Strategy] = {
     "SelfSubjectAccessReview": Strategy(),
     "Service": services.SERVICE,
     "ServiceAccount": plain.SERVICE_ACCOUNT,
+    "ServiceCIDR": addresses.SERVICE_CIDR,
+    "StatefulSet": statefulsets.STATEFUL_SET,
 }
 
 

@@ -1,4 +1,4 @@
-"""Deployment and ReplicaSet (apps/v1): defaults and rules."""
+"""Deployment and ReplicaSet (apps/v1): defaults and rules; and what every kind with a pod template has in common."""
 
 from __future__ import annotations
 
@@ -36,14 +36,28 @@ def _prepare(obj: Object) -> None:
 
 
 def _validate(obj: Object, faults: Faults) -> None:
-    spec = obj["spec"]
+    validate_replicas(obj["spec"], faults)
+    validate_selector(obj["spec"], faults)
+    validate_lasting_template(obj, faults)
+
+
+def validate_replicas(spec: Object, faults: Faults) -> None:
+    """A count of pods."""
     if spec.get("replicas", 0) < 0:
         faults.invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
-    _validate_selector(spec, faults)
+
+
+def validate_template(spec: Object, faults: Faults) -> None:
+    """The pod template by itself."""
     template = spec["template"]
     labels(template["metadata"].get("labels") or {}, "spec.template.labels", faults)
-    pod = template["spec"]
-    validate_pod_spec(pod, "spec.template.spec", faults)
+    validate_pod_spec(template["spec"], "spec.template.spec", faults)
+
+
+def validate_lasting_template(obj: Object, faults: Faults) -> None:
+    """The template of pods that are meant to run for ever."""
+    validate_template(obj["spec"], faults)
+    pod = obj["spec"]["template"]["spec"]
     if pod.get("restartPolicy") != "Always":
         faults.unsupported("spec.template.spec.restartPolicy", pod.get("restartPolicy"), ("Always",))
     if "activeDeadlineSeconds" in pod:
@@ -52,14 +66,15 @@ def _validate(obj: Object, faults: Faults) -> None:
         )
 
 
-def _validate_selector(spec: Object, faults: Faults) -> None:
+def validate_selector(spec: Object, faults: Faults, *, kind: str = "deployment") -> None:
+    """The selector is there, and selects the template's pods."""
     wanted = spec.get("selector")
     if wanted is None:
         faults.required("spec.selector")
         wanted = {}
     selector(wanted, "spec.selector", faults)
     if not wanted.get("matchLabels") and not wanted.get("matchExpressions"):
-        faults.invalid("spec.selector", wanted, "empty selector is invalid for deployment")
+        faults.invalid("spec.selector", wanted, f"empty selector is invalid for {kind}")
         return
     found = spec["template"]["metadata"].get("labels") or {}
     if not _selects(wanted, found):

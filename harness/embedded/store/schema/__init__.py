@@ -22,6 +22,7 @@ TABLES = (
     "authentication",
     "authorization",
     "autoscaling",
+    "batch",
     "coordination",
     "discovery",
     "faults",

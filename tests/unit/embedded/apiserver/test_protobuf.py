@@ -103,7 +103,17 @@ def test_what_cannot_be_read_is_refused(body):
 
 def test_every_number_names_a_field_of_the_store():
     """The table of numbers has no name that the field tables do not have."""
-    tables = ("core", "apps", "authentication", "authorization", "coordination", "policy", "meta", "autoscaling")
+    tables = (
+        "core",
+        "apps",
+        "authentication",
+        "authorization",
+        "coordination",
+        "policy",
+        "meta",
+        "autoscaling",
+        "batch",
+    )
     for name, numbers in NUMBERS.items():
         for table in tables:
             try:

@@ -260,3 +260,76 @@ def test_every_column_has_its_own_name():
     for kind, chosen in columns.COLUMNS.items():
         names = [column.name for column in chosen]
         assert len(set(names)) == len(names), kind
+
+
+TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i"}], "nodeSelector": {"disk": "ssd"}}}
+ONE = {"matchLabels": {"a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "obj", "cells"),
+    [
+        (
+            "statefulsets.apps",
+            {"spec": {"replicas": 3, "template": TEMPLATE}, "status": {"readyReplicas": 2}},
+            ["x", "2/3", "3s", "c", "i"],
+        ),
+        (
+            "daemonsets.apps",
+            {
+                "spec": {"selector": ONE, "template": TEMPLATE},
+                "status": {"desiredNumberScheduled": 3, "currentNumberScheduled": 2, "numberReady": 1},
+            },
+            ["x", 3, 2, 1, 0, 0, "disk=ssd", "3s", "c", "i", "a=b"],
+        ),
+        (
+            "servicecidrs.networking.k8s.io",
+            {"spec": {"cidrs": ["10.96.0.0/16", "fd00::/112"]}},
+            ["x", "10.96.0.0/16,fd00::/112", "3s"],
+        ),
+        (
+            "ipaddresses.networking.k8s.io",
+            {"spec": {"parentRef": {"resource": "services", "namespace": "n", "name": "s"}}},
+            ["x", "services/n/s", "3s"],
+        ),
+        ("ipaddresses.networking.k8s.io", {"spec": {}}, ["x", "<none>", "3s"]),
+    ],
+)
+def test_rows_of_workloads_and_addresses(resource, obj, cells):
+    """The cells kubectl shows of them."""
+    assert row(resource, obj) == cells
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "cells"),
+    [
+        ({"completions": 5}, {"succeeded": 2, "startTime": BORN}, ["Running", "2/5", "3s"]),
+        ({"parallelism": 3}, {}, ["Running", "0/1 of 3", ""]),
+        ({"parallelism": 1}, {}, ["Running", "0/1", ""]),
+        (
+            {"completions": 1},
+            {
+                "succeeded": 1,
+                "startTime": BORN,
+                "completionTime": "2026-11-22T11:25:20Z",
+                "conditions": [
+                    {"type": "SuccessCriteriaMet", "status": "True"},
+                    {"type": "Complete", "status": "True"},
+                ],
+            },
+            ["Complete", "1/1", "2s"],
+        ),
+        ({"completions": 1}, {"conditions": [{"type": "Failed", "status": "True"}]}, ["Failed", "0/1", ""]),
+        ({"completions": 1}, {"conditions": [{"type": "Suspended", "status": "False"}]}, ["Running", "0/1", ""]),
+    ],
+)
+def test_rows_of_jobs(spec, status, cells):
+    """What has become of it, of how many, and how long it took."""
+    found = row("jobs.batch", {"spec": {"selector": ONE, "template": TEMPLATE, **spec}, "status": status})
+    assert found[1:4] == cells
+
+
+def test_a_job_on_its_way_out_says_so():
+    """Deletion shows while nothing else was said."""
+    job = {"metadata": {"deletionTimestamp": BORN}, "spec": {"template": TEMPLATE}}
+    assert row("jobs.batch", job)[1] == "Terminating"

@@ -70,7 +70,7 @@ def test_orphans_are_collected(world: Any) -> None:
 
 def test_owners_of_unknown_kinds_are_not_taken_for_missing(world: Any) -> None:
     """An owner of a kind that is not served here protects its dependents."""
-    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "u"}
+    reference = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "j", "uid": "u"}
     world.add("configmaps", "c", metadata={"ownerReferences": [reference]})
     assert garbage.reconcile(world.snapshot()) == []
 
