@@ -15,6 +15,8 @@ from harness.cli.doctor import doctor
 from harness.cli.images import images
 from harness.cli.listing import list_requirements
 from harness.cli.matrix import matrix
+from harness.cli.report import report
+from harness.cli.rerun import rerun
 from harness.cli.run import run
 from harness.cli.standing import down, up
 from harness.cli.waits import waits
@@ -32,7 +34,7 @@ def commands() -> None:
     """Proves that a Kubernetes cluster keeps its networking promises."""
 
 
-for each in (up, down, doctor, run, matrix, compare, list_requirements, images, clean, waits):
+for each in (up, down, doctor, run, rerun, report, matrix, compare, list_requirements, images, clean, waits):
     commands.add_command(each)
 
 

@@ -9,15 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-AREAS = {
-    "DNS": "Service and pod DNS",
-    "NET": "Pod network",
-    "SVC": "Services",
-    "EPS": "EndpointSlices and Endpoints",
-    "ING": "Ingress",
-    "POL": "NetworkPolicy",
-}
-"""Prefixes of ids, and what they stand for."""
+from harness.model.requirement import AREAS
 
 HEAD = """\
 # Catalogue

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-GROUP = "harness.catalogues"
+from harness.report.catalogue import GROUP
 
 
 def suite_packages() -> dict[str, Path]:
@@ -27,5 +27,5 @@ def suite_packages() -> dict[str, Path]:
 
 
 def requirements() -> dict[str, Mapping[str, Any]]:
-    """Every requirement of every catalogue, by id, in catalogue order."""
+    """Every row of every catalogue, by id, in catalogue order."""
     return {id_: row for each in entry_points(group=GROUP) for id_, row in each.load().requirements().items()}

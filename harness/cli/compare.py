@@ -12,6 +12,7 @@ from harness.report.comparison import build, facts
 from harness.report.comparison.printable import one_line
 from harness.report.comparison.values import NOT_ASKED, Run, Worse
 from harness.report.reading import BadRecordError, read
+from harness.report.record import RunRecord
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -31,7 +32,7 @@ def compare(runs: tuple[Path, ...], markdown: Path | None, html: Path | None) ->
     except BadRecordError as error:
         raise click.ClickException(str(error)) from error
     named = zip(facts.short_names(records), records, runs, strict=True)
-    columns = [Run(name, record=record, place=str(path)) for name, record, path in named]
+    columns = [Run(name, record=record, place=str(path), problem=course(record)) for name, record, path in named]
     comparison = showing.compared(columns, title=f"Comparison of {len(columns)} runs")
     try:
         showing.show(comparison)
@@ -42,6 +43,11 @@ def compare(runs: tuple[Path, ...], markdown: Path | None, html: Path | None) ->
     for line in (*told_anew(list(build.anew(comparison))), *told(found)):
         click.echo(line)
     return 1 if found else 0
+
+
+def course(record: RunRecord) -> str:
+    """What went wrong with a run as a whole: of one that did not come to its end, what it did not ask says nothing."""
+    return "" if record.whole else f"{record.state} after {len(record.tests)} tests: {record.why}"
 
 
 def told_anew(found: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -7,6 +7,7 @@ Everything is handed to pytest as it was written; only names that begin with a s
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,15 +21,19 @@ from harness.cli.catalogues import suite_packages
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def run(args: tuple[str, ...]) -> None:
     """Run the suites: `harness run [PYTEST ARGUMENTS]`, for example `harness run suites/netpol -n 4`."""
-    command = [sys.executable, "-m", "pytest", *pytest_arguments(args, suite_packages())]
+    asked = shlex.join(["harness", "run", *args])
+    command = [sys.executable, "-m", "pytest", *pytest_arguments(args, suite_packages()), "--asked-as", asked]
     os.execv(sys.executable, command)  # noqa: S606  # this process becomes pytest: its signals, terminal and exit code
 
 
-def pytest_arguments(args: Sequence[str], packages: Mapping[str, Path]) -> list[str]:
-    """The arguments for pytest: selections as paths (all suites when there is none), and where names begin."""
+def pytest_arguments(args: Sequence[str], packages: Mapping[str, Path], *, everything: bool = True) -> list[str]:
+    """The arguments for pytest: selections as paths, and where names begin.
+
+    Where no suite is selected, all of them are, unless not `everything` is meant.
+    """
     translated = [_translated(each, packages) for each in args]
     chosen = [new for new, old in zip(translated, args, strict=True) if new != old]
-    selections = [] if chosen else [str(path) for path in packages.values()]
+    selections = [] if chosen or not everything else [str(path) for path in packages.values()]
     roots = {path.parent for path in packages.values()}
     if all((root / "pyproject.toml").exists() for root in roots):
         return [*selections, *translated]  # a checkout has its own settings, which pytest finds

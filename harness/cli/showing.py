@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.catalogue import AREAS
 from harness.cli.catalogues import requirements
 from harness.effects.files import write_atomic
+from harness.model.requirement import AREAS
 from harness.report.comparison import build, lines, screen
 from harness.report.comparison.html import page as html_page
 from harness.report.comparison.markdown import page as markdown_page

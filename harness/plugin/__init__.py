@@ -14,7 +14,7 @@ import pytest
 from harness.plugin import options, order, outcomes
 from harness.plugin.fixtures import arena, check, cluster, deploy, kube, last_change, turn, worker_arena
 from harness.plugin.hooks import Controller, Recorder
-from harness.plugin.owner import tie_to
+from harness.plugin.owner import tell_selected, tie_to
 from harness.plugin.session import PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
@@ -49,6 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder(run), "harness.recorder")
         if config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(Controller(run), "harness.controller")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A worker tells which tests are ours before xdist tells what it collected: then the report begins."""
+    told = getattr(session.config, "workerinput", {}).get("harness")
+    if told is not None and not session.config.option.collectonly:
+        tell_selected(told["invitation"], [item.nodeid for item in session.items if outcomes.ours(item)])
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -14,6 +14,7 @@ from harness.plugin import outcomes
 from harness.plugin.order import Handout, Plan
 from harness.plugin.session import RunSession
 from harness.report import junit
+from harness.report.journal import BusyError
 from harness.report.record import TestRecord
 
 
@@ -27,13 +28,22 @@ class Recorder:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without workers: what is selected is known."""
         if session.items and not session.config.option.collectonly:
-            self._try_cluster()
+            self._run.select([item.nodeid for item in session.items if outcomes.ours(item)])
+            self._begin()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """With workers: one of them knows what is selected."""
         if ids:
-            self._try_cluster()
+            self._begin()
+
+    def _begin(self) -> None:
+        """The report begins, then the cluster is made: that takes a minute in which much can happen."""
+        try:
+            self._run.begin()
+        except (OSError, BusyError) as refusal:
+            raise pytest.UsageError(f"--report: {refusal}") from None
+        self._try_cluster()
 
     def _try_cluster(self) -> None:
         """A cluster that was asked for by name is tried before the first test, and refused with one line.
@@ -64,7 +74,7 @@ class Recorder:
         if self._ended:
             return
         self._ended = True
-        self._run.end()
+        self._run.end(_cut_short(session, int(exitstatus)))
         if (own := getattr(session.config.option, "xmlpath", None)) is not None and Path(own).is_file():
             write_atomic(Path(own), junit.corrected(Path(own).read_bytes()))
         session.exitstatus = self._run.exit_code(int(exitstatus))
@@ -72,6 +82,7 @@ class Recorder:
     def pytest_unconfigure(self) -> None:
         """A run that ended before its session began, refused or interrupted, has no other end."""
         self._run.close()
+        self._run.live.withdraw()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Our part of the terminal's last lines, and each UNKNOWN in full, as pytest does for failures."""
@@ -85,6 +96,15 @@ class Recorder:
         terminalreporter.section("promises")
         for line in self._run.summary():
             terminalreporter.write_line(line)
+
+
+def _cut_short(session: pytest.Session, exitstatus: int) -> str:
+    """Why pytest ended before it was through; empty when it was."""
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        return "pytest itself failed"
+    if told := session.shouldfail or session.shouldstop:
+        return str(told)
+    return "interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else ""
 
 
 def _tell_unknown(tests: Sequence[TestRecord], terminalreporter: Any) -> None:

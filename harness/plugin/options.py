@@ -101,6 +101,7 @@ def add(parser: pytest.Parser) -> None:
     )
     option("--wait", action="append", default=[], metavar="NAME=SECONDS", help="change a wait; see harness waits")
     option("--report", metavar="DIR", default=None, help="report directory (default: reports/<time>-<run>)")
+    option("--asked-as", metavar="COMMAND", default=None, help="the command that the report tells to run it again")
     _add_kind(parser.getgroup("harness-kind", "Kubernetes network harness: kind clusters (--cluster kind)").addoption)
 
 

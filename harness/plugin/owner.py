@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
@@ -20,6 +20,9 @@ from harness.clusters.provider import Access, ClusterError, Provider
 
 TIE = "tie"
 """What a worker says to be told of its owner's end by the end of the line."""
+
+SELECTED = "selected"
+"""What a worker says to tell which tests of ours it was given."""
 
 ORPHANED = 70
 """Exit code of a worker whose owner is gone; nobody is left to read it, but a process list shows it."""
@@ -32,9 +35,16 @@ waits to be spoken to waits for ever; the library's own default is one."""
 class ClusterOwner:
     """Holds the provider; hands out access; destroys. Safe from many threads."""
 
-    def __init__(self, provider: Provider, *, prepare: Callable[[Access], None]) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        prepare: Callable[[Access], None],
+        selected: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
         self.provider = provider
         self._prepare = prepare
+        self._selected = selected
         self._lock = threading.Lock()
         self._access: Access | None = None
         self._refusal: ClusterError | None = None
@@ -95,8 +105,13 @@ class ClusterOwner:
 
     def _answer(self, line: Connection) -> None:
         with contextlib.closing(line), contextlib.suppress(EOFError, OSError):
-            if line.recv() == TIE:
+            said = line.recv()
+            if said == TIE:
                 line.recv()  # never comes: the line lasts as long as the shorter of two lives
+            if isinstance(said, tuple) and said[0] == SELECTED:
+                self._selected(said[1])
+                line.send(SELECTED)
+                return
             try:
                 line.send(("access", self.access()))
             except ClusterError as refusal:
@@ -114,6 +129,16 @@ def tie_to(invitation: dict[str, Any]) -> None:
     except (OSError, EOFError) as error:
         raise ClusterError(f"the owner of the run is gone: {error}") from error
     threading.Thread(target=_end_with, args=(line,), daemon=True).start()
+
+
+def tell_selected(invitation: dict[str, Any], names: Sequence[str]) -> None:
+    """Tell the owner which tests of ours there are to run, and wait until it knows. Raises ClusterError."""
+    try:
+        with contextlib.closing(_called(invitation)) as line:
+            line.send((SELECTED, tuple(names)))
+            line.recv()
+    except (OSError, EOFError) as error:
+        raise ClusterError(f"the owner of the run is gone: {error}") from error
 
 
 def _end_with(line: Connection) -> None:

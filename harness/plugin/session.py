@@ -7,8 +7,8 @@ cluster; only the first makes and removes it and writes the report.
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,17 @@ import pytest
 from harness.clusters import declared
 from harness.clusters.provider import Access, ClusterError
 from harness.effects.clock import RealClock, rfc3339
-from harness.effects.files import write_atomic
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
 from harness.model.capability import Fact
-from harness.plugin import options, order, outcomes
+from harness.plugin import asked, options, order, outcomes
 from harness.plugin.owner import ClusterOwner, access_from
 from harness.plugin.shared import FILES, SharedFacts
 from harness.plugin.turns import Turns
-from harness.report import capabilities, junit, summary
+from harness.report import capabilities, summary
 from harness.report.jsonlines import ProbeLog
-from harness.report.record import RunRecord, TestRecord, exit_code
+from harness.report.live import LiveReport
+from harness.report.record import RunRecord, State, TestRecord, exit_code
 from harness.world import nodes
 from harness.world.capabilities import Detector, Reads
 from harness.world.ownership import Owner, new_run_id
@@ -83,6 +83,8 @@ class RunSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.options = options.read(config)
+        self.asked = asked.read(config)
+        self.versions = asked.versions()
         self.clock = RealClock()
         self.run = new_run_id()
         self.began = self.clock.now()
@@ -101,12 +103,29 @@ class RunSession:
         self._told = False
         """Whether that was said before the first test."""
         self.left: list[str] = []
+        self.selected: tuple[str, ...] = ()
+        """Tests of ours that are to run."""
+        self.ended = False
+        self.cut_short = ""
+        """Why the run came to its end before its time."""
+        self.live = LiveReport(self.directory, clock=self.clock)
+        self._lock = threading.Lock()
         provider = self.options.provider(self.run, logs=self.directory / "cluster", tell=self._tell)
-        self.owner = ClusterOwner(provider, prepare=self._move_in)
+        self.owner = ClusterOwner(provider, prepare=self._move_in, selected=self.select)
 
     def worker(self, name: str = "main") -> WorkerSession:
         """The session of a worker in this process."""
         return WorkerSession(self.options, Owner(self.run, name), self.directory, self.owner.invitation())
+
+    def select(self, names: Sequence[str]) -> None:
+        """These tests of ours are to run; workers are given the same, and the first who says so is believed."""
+        with self._lock:
+            self.selected = self.selected or tuple(names)
+
+    def begin(self) -> None:
+        """The report begins, once, if there is anything of ours to ask. Raises OSError, BusyError."""
+        if self.selected and not self.live.begun:
+            self.live.begin(self.record())
 
     def _move_in(self, access: Access) -> None:
         """Say whose run this is on the cluster, after sweeping what killed runs left there."""
@@ -121,7 +140,8 @@ class RunSession:
             self.found = Detector(Reads(kube, kind=access.kind)).all()
         except (KubeError, NotAllowedError, nodes.NoNodeError) as error:
             raise ClusterError(str(error)) from error
-        self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes}
+        kernels = nodes.kernels(there)
+        self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes, "kernel": kernels}
 
     @property
     def headline(self) -> str:
@@ -173,10 +193,15 @@ class RunSession:
         if earlier is None:
             self.tests.append(record)
         elif record.verdict != outcomes.PASS:
-            self.tests[self.tests.index(earlier)] = _both(earlier, record)
+            record = _both(earlier, record)
+            self.tests[self.tests.index(earlier)] = record
+        else:
+            return
+        self.live.note(self.record(), record)
 
-    def end(self) -> None:
-        """Leave the cluster as it was found, write the report, remove the cluster."""
+    def end(self, cut_short: str) -> None:
+        """Leave the cluster as it was found, remove it, write the report."""
+        self.cut_short = cut_short
         self.found |= SharedFacts(self.directory, self.run).all()
         if self.owner.made is not None and self.tests:
             self._diagnose()
@@ -191,8 +216,16 @@ class RunSession:
             except KubeError as error:
                 self.left.append(f"left behind, remove with `harness clean`: {error}")
         self.close()
-        if self.tests and self.owner.refusal is None:
-            self._write()
+        self.ended = True
+        if self.owner.refusal is not None or not (self.tests or self.cut_short):
+            self.live.withdraw()
+            return
+        try:
+            self.live.end(self.record())
+        except OSError as error:
+            self.left.append(f"the report could not be written: {error}")
+        for lock in (".gate", ".turn", order.FILE, *FILES):
+            (self.directory / lock).unlink(missing_ok=True)
 
     @property
     def _is_temporary(self) -> bool:
@@ -210,8 +243,14 @@ class RunSession:
         seconds = self.clock.now() - self.began
         can = {name: fact.as_dict() for name, fact in self.found.items()}
         about = {**self.facts, **({"capabilities": can} if can else {})}
-        notes = (*self._notes(), *self.left)
-        return RunRecord(self.run, self.started, seconds, about, tuple(self.tests), notes)
+        notes = (*self._notes(), *self.left, *filter(None, [self.live.trouble]))
+        record = RunRecord(self.run, self.started, seconds, about, tuple(self.tests), notes)
+        record = replace(record, selected=self.selected, asked=self.asked, versions=self.versions)
+        if not self.ended:
+            return replace(record, state=State.UNFINISHED)
+        if self.cut_short or record.unreached:
+            return replace(record, state=State.ABORTED, why=self.cut_short or "some tests were never run")
+        return record
 
     def exit_code(self, pytests: int) -> int:
         """Pytest's exit code, sharpened by our verdicts (design §8)."""
@@ -235,13 +274,6 @@ class RunSession:
         if any(test.verdict in {outcomes.FAIL, outcomes.UNKNOWN} for test in self.tests):
             self.owner.provider.diagnose(self.directory / "cluster")
 
-    def _write(self) -> None:
-        record = self.record()
-        write_atomic(self.directory / "junit.xml", junit.render(record))
-        write_atomic(self.directory / "run.json", _json(record.as_dict()))
-        for lock in (".gate", ".turn", order.FILE, *FILES):
-            (self.directory / lock).unlink(missing_ok=True)
-
 
 def _declared(access: Access, asked: options.RunOptions) -> Mapping[str, str] | None:
     if access.kind == "embedded":
@@ -259,10 +291,6 @@ def _both(earlier: TestRecord, later: TestRecord) -> TestRecord:
         seconds=earlier.seconds + later.seconds,
         settled={**earlier.settled, **later.settled},
     )
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, indent=1, default=str).encode() + b"\n"
 
 
 def _reason(report: Any) -> str:

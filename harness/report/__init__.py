@@ -1,1 +1,1 @@
-"""What a run leaves behind: records, terminal summary, JUnit, JSON lines."""
+"""What a run leaves behind: records, journals, pages, comparisons."""

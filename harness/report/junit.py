@@ -22,7 +22,8 @@ VERDICT = "harness-verdict"
 
 def render(run: RunRecord) -> bytes:
     """The document, UTF-8 with its declaration."""
-    verdicts = [test.verdict for test in run.tests]
+    unended = () if run.whole else (_unended(run),)
+    verdicts = [test.verdict for test in (*run.tests, *unended)]
     suite = ET.Element(
         "testsuite",
         name="harness",
@@ -34,15 +35,21 @@ def render(run: RunRecord) -> bytes:
         timestamp=run.started,
     )
     properties = ET.SubElement(suite, "properties")
-    about = {"run": run.run, **run.cluster}
+    about = {"run": run.run, "state": str(run.state), **run.cluster}
     about.pop("capabilities", None)
     for name, value in {**about, **dict(capabilities.properties(capabilities.facts_in(run.cluster)))}.items():
         ET.SubElement(properties, "property", name=name, value=_clean(str(value)))
-    for test in run.tests:
+    for test in (*run.tests, *unended):
         suite.append(_case(test))
     root = ET.Element("testsuites")
     root.append(suite)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _unended(run: RunRecord) -> TestRecord:
+    """A case that is not known: who reads only how many failed must not take half a run for a good one."""
+    why = f"{run.state} after {len(run.tests)} of {len(run.selected)} tests{f': {run.why}' if run.why else ''}"
+    return TestRecord("harness::the run came to its end", (), "", "UNKNOWN", why)
 
 
 def _case(test: TestRecord) -> ET.Element:

@@ -1,10 +1,12 @@
 """The record of a run: one value per judged test, one per run. Versioned, JSON-ready; every report is made from it.
 
-A requirement's verdict is the worst of the tests that decide it; it is skipped only when all of them were.
+A requirement's verdict is the worst of the tests that decide it; it is skipped only when all of them were. A run that
+did not come to its end says so, and what it did not come to.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,6 +14,29 @@ from typing import Any
 VERSION = 1
 ORDER = ("SKIP", "PASS", "UNKNOWN", "FAIL")
 """Verdicts from the one that says least to the one that must be seen."""
+
+
+class State(enum.StrEnum):
+    """How far a run came."""
+
+    COMPLETE = "complete"
+    ABORTED = "aborted"
+    UNFINISHED = "unfinished"
+    """What a run says of itself until it ends. Whoever finds it later and nobody at work there: aborted."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a run was asked for, and how its tests are asked again."""
+
+    command: str = ""
+    """The whole command."""
+    runner: str = "pytest"
+    """What a test's name is given to: `pytest`, or `harness run`."""
+    options: tuple[str, ...] = ()
+    """Options that shape the cluster and how it is asked."""
+    root: str = ""
+    """The directory that names of tests begin in."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +57,7 @@ class TestRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A whole run. `cluster` tells what it was run against; times are RFC 3339."""
+    """A whole run. `cluster` tells what it was run against; times are RFC 3339. `selected` names all it was to ask."""
 
     run: str
     started: str
@@ -40,6 +65,23 @@ class RunRecord:
     cluster: Mapping[str, Any]
     tests: tuple[TestRecord, ...]
     notes: tuple[str, ...] = ()
+    state: State = State.COMPLETE
+    why: str = ""
+    """Why it did not come to its end."""
+    selected: tuple[str, ...] = ()
+    asked: Asked = field(default_factory=Asked)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to its end."""
+        return self.state is State.COMPLETE
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """Tests that were selected and that it did not come to."""
+        reached = {test.name for test in self.tests}
+        return tuple(name for name in self.selected if name not in reached)
 
     def requirements(self) -> dict[str, str]:
         """The verdict of every requirement that was asked, by id."""

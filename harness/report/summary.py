@@ -15,6 +15,9 @@ SHOWN = 20
 def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
     """The summary, a line each."""
     told = ", ".join(f"{count} {WORDS[verdict]}" for verdict, count in run.tally().items() if count)
+    if not run.whole:
+        of = f" of {len(run.selected)}" if run.selected else ""
+        yield f"{run.state.upper()} after {len(run.tests)}{of} tests: {run.why}"
     yield f"{len(run.requirements())} requirements asked: {told or 'none'}"
     for verdict in ("FAIL", "UNKNOWN"):
         for test in run.tests:

@@ -35,6 +35,12 @@ def must_be_some(nodes: Iterable[Node]) -> None:
     raise NoNodeError(f"no node is Ready and takes ordinary pods: {told}")
 
 
+def kernels(nodes: Iterable[Node]) -> str:
+    """The kernels of the nodes, each once."""
+    told = (str(node.get("status", {}).get("nodeInfo", {}).get("kernelVersion") or "") for node in nodes)
+    return ", ".join(sorted(set(filter(None, told))))
+
+
 def why_not(node: Node) -> str:
     """Why a node takes no ordinary pods, in a few words."""
     if not _is_linux(node):

@@ -24,6 +24,7 @@ NAMES = {
     "ingress": "Ingress",
     "node_image": "node image",
     "kind_version": "kind",
+    "kernel": "kernel",
     "server": "server",
 }
 """Facts that are shown, in this order, and what they are called."""

@@ -30,7 +30,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield f"## {sections.AREAS}"
         yield ""
         rows = [[text(area.name), *(str(share) for share in area.shares)] for area in comparison.areas]
-        yield from _table(["", *(column.key for column in comparison.columns)], rows)
+        yield from table(["", *(column.key for column in comparison.columns)], rows)
     for kind in sections.shown(comparison):
         yield ""
         yield f"## {sections.heading(comparison, kind)}"
@@ -48,7 +48,8 @@ def text(given: str, *, longest: int = 600) -> str:
     return MARKUP.sub(r"\\\g<0>", one_line(given, longest=longest))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table, line by line; its cells are markup already."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
@@ -64,11 +65,11 @@ def _header(columns: Sequence[Column]) -> Iterator[str]:
     if any(column.run.problem for column in columns):
         facts.append(["result", *(f"**{text(state)}**" if (state := sections.state(each)) else "" for each in columns)])
     if any(column.run.command for column in columns):
-        facts.append(["again", *(_code(column.run.command) for column in columns)])
-    yield from _table(head, facts)
+        facts.append(["again", *(code(column.run.command) for column in columns)])
+    yield from table(head, facts)
 
 
-def _code(command: str) -> str:
+def code(command: str) -> str:
     """A command as code, which knows no escapes but the bar of a table."""
     clean = one_line(command, longest=1000).replace("`", "'").replace("|", "\\|")
     return f"`{clean}`" if clean else ""
@@ -78,7 +79,7 @@ def _section(comparison: Comparison, kind: Kind) -> Iterator[str]:
     rows = comparison.of(kind)
     if kind in sections.DETAILED and rows:
         head = ["id", *(column.key for column in comparison.columns), "promise, and why it does not hold"]
-        yield from _table(head, [_row(comparison.columns, row) for row in rows])
+        yield from table(head, [_row(comparison.columns, row) for row in rows])
     elif kind is Kind.SKIPPED:
         yield from _groups("reason", sections.skipped(rows))
     elif kind is Kind.UNASKED:
@@ -99,12 +100,12 @@ def _row(columns: Sequence[Column], row: Row) -> list[str]:
 
 def _groups(what: str, groups: Sequence[sections.Group]) -> Iterator[str]:
     rows = [[text(group.reason), " ".join(text(row.id) for row in group.rows)] for group in groups]
-    yield from _table([what, "promises"], rows)
+    yield from table([what, "promises"], rows)
 
 
 def _timings(comparison: Comparison) -> Iterator[str]:
     head = [*(column.key for column in comparison.columns), "until", "promises"]
-    yield from _table(
+    yield from table(
         head,
         [
             [

@@ -1,0 +1,50 @@
+"""One run as one HTML page: nothing is fetched, no script runs, its filters are radio buttons and style rules.
+
+Everything from a cluster is escaped by the template engine; what cannot stand in HTML at all is replaced before. The
+page forbids itself, by its own policy, to load anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from harness.model.requirement import AREAS
+from harness.report.comparison.html import Wholes
+from harness.report.comparison.printable import one_line, printable
+from harness.report.pages.view import OTHERS, RANK, WORDS, View
+
+CLASSES = {"PASS": "pass", "FAIL": "fail", "UNKNOWN": "unknown", "SKIP": "skip"}
+OPENED = 20
+"""Failures that stand open; more of them would hide that there are more."""
+
+
+def page(view: View) -> str:
+    """The whole page."""
+    told = _template().render(
+        view=view,
+        run=view.run,
+        areas={**AREAS, OTHERS: "Other tests"},
+        classes=CLASSES,
+        words=WORDS,
+        rank=RANK,
+        opened=OPENED,
+        printable=printable,
+        one_line=one_line,
+        wholes=Wholes(),
+    )
+    return str(told)
+
+
+@functools.cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("run.html.j2")
