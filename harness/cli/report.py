@@ -30,15 +30,11 @@ def report(directory: Path | None, into: Path | None, *, printed: bool) -> None:
         return
     place = into or (directory if directory.is_dir() else directory.parent)
     if run.state is State.UNFINISHED and into is None:
-        raise click.ClickException(
-            f"{directory}: the run goes on and writes its pages itself; others go --into a place"
-        )
+        raise click.ClickException(f"{directory}: it goes on and writes its pages itself; others go --into a place")
     try:
         live.write(run, place, installed())
     except OSError as error:
-        raise click.ClickException(
-            f"cannot write the report into {place}: {error}; choose a place with --into"
-        ) from error
+        raise click.ClickException(f"cannot write into {place}: {error}; choose a place with --into") from error
     for line in summary.lines(run, None):
         click.echo(line)
     for name in pages.FILES:

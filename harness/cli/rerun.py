@@ -1,4 +1,7 @@
-"""`harness rerun`: the tests of a run that were broken or unknown, and no others, asked again on the same kind of cluster."""
+"""`harness rerun`: the tests of a run that were broken or unknown, and no others, asked again on such a cluster.
+
+This process becomes pytest: its signals, its terminal and its exit code are those of the run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -38,7 +42,11 @@ def rerun(args: tuple[str, ...], *, failed: bool, unfinished: bool) -> int:
     click.echo(f"harness: {len(names)} of {len(run.tests) + len(run.unreached)} tests of {directory}", err=True)
     asked = ["harness", "rerun", *_flags(failed=failed, unfinished=unfinished), str(directory), *others]
     command = [*arguments(run, names, others, suite_packages()), "--asked-as", shlex.join(asked)]
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *command])  # noqa: S606  # its signals and exit code are ours
+    return _become([sys.executable, "-m", "pytest", *command])
+
+
+def _become(command: list[str]) -> NoReturn:
+    os.execv(command[0], command)  # noqa: S606  # no shell, and nothing of ours is left to do
 
 
 def arguments(run: RunRecord, names: Sequence[str], others: Sequence[str], packages: Mapping[str, Path]) -> list[str]:

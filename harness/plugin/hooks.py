@@ -142,5 +142,6 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: Any) -> None:
-        """A crashed worker says nothing about the promise it was asking."""
-        outcomes.mark_crashed(report, self._run.begun.get(report.nodeid))
+        """A crashed worker says nothing about the promise it was asking; a test of somebody else's is his own."""
+        if report.nodeid in self._run.selected:
+            outcomes.mark_crashed(report, self._run.begun.get(report.nodeid))

@@ -36,7 +36,7 @@ def content(view: View) -> dict[str, Any]:
         "state": str(run.state),
         "course": view.course or "it came to its end",
         "tests": {"selected": len(run.selected) or len(run.tests), "ended": len(run.tests)},
-        "about": {name: value for name, value in view.about() if name not in {"run", "started", "took"}},
+        "about": view.facts(),
         "reproduce": one_line(run.asked.command, longest=4000) or "unknown",
         "profiles": [_profile(view, each) for each in Profile],
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.model.requirement import AREAS, Profile
 from harness.report.catalogue import Catalogue
-from harness.report.comparison.facts import facts
+from harness.report.comparison.facts import NAMES, facts
 from harness.report.comparison.printable import one_line, printable
 from harness.report.comparison.reasons import LAYER, short
 from harness.report.comparison.values import Run
@@ -83,7 +83,7 @@ class View:
         tally = self.run.tally()
         told = ", ".join(f"{tally[verdict]} {WORDS[verdict]}" for verdict in RANK if tally[verdict])
         asked = sum(tally.values())
-        plain = f"{asked} promises asked: {told}" if asked else "no promise was asked"
+        plain = f"{asked} promise{'' if asked == 1 else 's'} asked: {told}" if asked else "no promise was asked"
         return plain if self.run.whole else f"{self.run.state.upper()} {self.reached}. {plain}"
 
     @property
@@ -159,11 +159,16 @@ class View:
         ]
         return sorted(found, key=lambda each: -each.seconds)[:most]
 
-    def about(self) -> list[tuple[str, str]]:
+    def facts(self) -> dict[str, str]:
         """What it ran against and with: the cluster, then the versions on our side."""
         told = {**facts(Run("", record=self.run)), **self.run.versions}
-        told |= {"started": self.run.started, "took": f"{self.run.seconds:.0f} s", "run": self.run.run}
-        return [(one_line(name), one_line(str(value), longest=600)) for name, value in told.items() if value]
+        return {one_line(name): one_line(str(value), longest=600) for name, value in told.items() if value}
+
+    def about(self) -> list[tuple[str, str]]:
+        """The same for people, and when it was."""
+        told = [(NAMES.get(name, name), value) for name, value in self.facts().items()]
+        when = [("started", one_line(self.run.started)), ("took", f"{self.run.seconds:.0f} s")]
+        return [*told, *when, ("run", one_line(self.run.run))]
 
     def go_on(self) -> str:
         """The command that asks again what is broken, unknown or was not come to; empty where there is nothing."""

@@ -182,6 +182,13 @@ def test_a_worker_that_dies_leaves_an_unknown(suite: Any) -> None:
     assert verdicts == {"test_holds": "PASS", "test_crash": "UNKNOWN"}
 
 
+def test_a_worker_that_dies_in_somebody_elses_test_is_not_ours(suite: Any) -> None:
+    """A crash in a test that asks nothing of a cluster is pytest's own failure, and in no record of ours."""
+    result, told = suite("def test_foreign():\n    os._exit(7)\n", args=("-n", "1"))
+    assert result.ret == 1
+    assert told == {}
+
+
 def test_nothing_selected_is_five(suite: Any) -> None:
     """Exit code 5 when no test was selected; no report is written."""
     result, told = suite(HOLDS, args=("-k", "nothing_of_that_name"))

@@ -44,6 +44,7 @@ def test_ids_and_cluster_are_properties() -> None:
     suite = ET.fromstring(junit.render(RUN))[0]
     assert {each.get("name"): each.get("value") for each in suite[0]} == {
         "run": "abc",
+        "state": "complete",
         "kind": "embedded",
         "nodes": "3",
     }
@@ -60,6 +61,7 @@ def test_capabilities_are_properties_by_name() -> None:
     suite = ET.fromstring(junit.render(replace(RUN, cluster={"kind": "kind", "capabilities": told})))[0]
     assert {each.get("name"): each.get("value") for each in suite[0]} == {
         "run": "abc",
+        "state": "complete",
         "kind": "kind",
         "capability.cni": "yes, kindnet: its DaemonSet",
         "capability.network-policy": "unknown: only packets tell",
