@@ -217,6 +217,9 @@ class RunSession:
                 self.left.append(f"left behind, remove with `harness clean`: {error}")
         self.close()
         self.ended = True
+        if self.directory.is_dir():
+            for lock in (".gate", ".turn", order.FILE, *FILES):
+                (self.directory / lock).unlink(missing_ok=True)
         if self.owner.refusal is not None or not (self.tests or self.cut_short):
             self.live.withdraw()
             return
@@ -224,8 +227,6 @@ class RunSession:
             self.live.end(self.record())
         except OSError as error:
             self.left.append(f"the report could not be written: {error}")
-        for lock in (".gate", ".turn", order.FILE, *FILES):
-            (self.directory / lock).unlink(missing_ok=True)
 
     @property
     def _is_temporary(self) -> bool:

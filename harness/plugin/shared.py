@@ -54,7 +54,7 @@ class SharedFacts:
             told = json.loads(self._file.read_text())
             facts = told["facts"] if told["run"] == self._run else {}
             return {name: Fact.of(each) for name, each in facts.items()}
-        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, LookupError, TypeError, AttributeError):
             return {}
 
     def _keep(self, name: str, fact: Fact) -> Fact:
