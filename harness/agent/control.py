@@ -17,7 +17,7 @@ SWEEP = 5.0
 
 
 class Door:
-    """Listens for relays."""
+    """Listens for relays at a name; without one it takes what it is handed, and nobody else gets in."""
 
     def __init__(self, loop: Loop, sessions: Sessions, identity: Identity, *, name: str, boot: str) -> None:
         self.loop = loop
@@ -25,19 +25,27 @@ class Door:
         self.identity = identity
         self.boot = boot
         self.lines: set[Line] = set()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self._listener.bind(name)
-        self._listener.listen(64)
-        loop.watch(self._listener.fileno(), READ, self._accept)
+        if name:
+            self._listen(name)
         loop.call_at(time.monotonic() + SWEEP, self._sweep)
 
-    def _accept(self, _: int) -> None:
-        try:
-            sock, _peer = self._listener.accept()
-        except OSError:
-            return
+    def take(self, sock: socket.socket) -> None:
+        """Somebody is at the other end of this socket."""
         sock.settimeout(0)
         self.lines.add(Line(self, sock))
+
+    def _listen(self, name: str) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        listener.bind(name)
+        listener.listen(64)
+        self.loop.watch(listener.fileno(), READ, lambda _: self._accept(listener))
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _peer = listener.accept()
+        except OSError:
+            return
+        self.take(sock)
 
     def _sweep(self) -> None:
         now = time.monotonic()

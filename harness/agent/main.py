@@ -1,4 +1,7 @@
-"""The agent's command line: `serve [--linger=S] [--unready] PROTO:PORT[@ADDRESS]…` or `relay`."""
+"""The agent's command line: `serve [--linger=S] [--unready] PROTO:PORT[@ADDRESS]…`, `relay`, or `attend --as=SPACE/NAME`.
+
+`attend` is both in one: an agent whose only line is its standard input and output, and that ends with it.
+"""
 
 from __future__ import annotations
 
@@ -16,5 +19,9 @@ def main(arguments: list[str]) -> int:
             from .relay import relay  # noqa: PLC0415 - see above
 
             return relay()
-    print("agent: say serve or relay", file=sys.stderr)
+        case ["attend", *rest]:
+            from .attend import attend  # noqa: PLC0415 - see above
+
+            return attend(rest)
+    print("agent: say serve, relay or attend", file=sys.stderr)
     return 2

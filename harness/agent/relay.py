@@ -23,7 +23,7 @@ def relay() -> int:
         return 3
     with agent:
         try:
-            _pump(agent)
+            pump(agent)
         except (BrokenPipeError, ConnectionResetError):
             return 0
     return 0
@@ -43,8 +43,8 @@ def _reach() -> socket.socket | None:
         time.sleep(0.02)
 
 
-def _pump(agent: socket.socket) -> None:
-    """Both directions, each with a buffer of one block, so that a full pipe never stops the other direction."""
+def pump(agent: socket.socket) -> None:
+    """From our standard input to the agent and back, until either ends. Both directions, each with a buffer of one block, so that a full pipe never stops the other direction."""
     for fd in (0, 1, agent.fileno()):
         os.set_blocking(fd, False)
     inward, outward = b"", b""

@@ -53,17 +53,18 @@ def server_name(text: str) -> tuple[str, int, str]:
 class Agent:
     """Everything that lives in process 1."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, identity: Identity | None = None, meet_at: str = "") -> None:
+        """`meet_at`: the socket's name where relays find it; without one nobody does."""
         self._options = options
         self._leaving = False
         self.loop = Loop()
-        self.identity = Identity()
+        self.identity = identity or Identity()
         self.identity.ready = options.ready
         self.servers = Servers(self.loop, self.identity)
         asker = Asker(self.loop, self.identity, self.servers)
         journal = int(os.environ.get("HARNESS_JOURNAL_BYTES", JOURNAL_BYTES))
         sessions = Sessions(self.loop, asker.answer, most_running=_descriptors(), journal_bytes=journal)
-        self.door = Door(self.loop, sessions, self.identity, name=socket_name(), boot=secrets.token_hex(8))
+        self.door = Door(self.loop, sessions, self.identity, name=meet_at, boot=secrets.token_hex(8))
 
     def run(self) -> int:
         """Until told to end; the exit code."""
@@ -120,4 +121,4 @@ def serve(arguments: list[str]) -> int:
     except ValueError as problem:
         print(f"agent: {problem}", file=sys.stderr)
         return 2
-    return Agent(options).run()
+    return Agent(options, meet_at=socket_name()).run()

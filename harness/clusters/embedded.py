@@ -22,8 +22,10 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from harness.clusters.outside import Door, with_door
 from harness.clusters.provider import Access, ClusterError
 from harness.effects.clock import Clock, RealClock
+from harness.effects.files import write_atomic
 from harness.effects.run import run, start
 from harness.embedded.wiring import FAMILIES, Settings
 
@@ -116,7 +118,8 @@ class EmbeddedCluster:
             raise ClusterError(f"the embedded cluster did not come up: {reason}")
         families = next(name for name, families in FAMILIES.items() if families == self._settings.families)
         notes = {"families": families, "boot_s": f"{said['boot_s']:.2f}"}
-        return Access(kubeconfig=said["kubeconfig"], context=None, kind="embedded", notes=notes, temporary=True)
+        document = _with_door(said)["kubeconfig"]
+        return Access(kubeconfig=document, context=None, kind="embedded", notes=notes, temporary=True)
 
     def destroy(self) -> None:
         """Close our end; the cluster ends by that. Killed when it does not within STOP_LIMIT."""
@@ -185,7 +188,23 @@ def up(settings: Settings, *, clock: Clock | None = None) -> dict[str, Any]:
         process.kill()
         process.wait()
         raise ClusterError(f"the embedded cluster did not come up: {said['error'] if said else 'it ended at once'}")
+    said = _with_door(said)
+    write_atomic(Path(f"/proc/{said['pid']}/root", KUBECONFIG), json.dumps(said["kubeconfig"]).encode(), mode=0o600)
     return said
+
+
+OUTSIDE = "run/netns/outside"
+"""Where a cluster keeps the network namespace of a machine that is not in it (`embedded/netns/fabric.py`)."""
+
+
+def _with_door(said: dict[str, Any]) -> dict[str, Any]:
+    """What a cluster said of itself, its kubeconfig with the way to the place outside it.
+
+    What is run there is of the cluster's own PID namespace: the kernel ends it with the cluster.
+    """
+    root = f"/proc/{said['pid']}/root"
+    enter = ("nsenter", f"--target={said['pid']}", "--mount", "--pid", f"--net={root}/{OUTSIDE}", "--")
+    return {**said, "kubeconfig": with_door(said["kubeconfig"], Door(enter, sys.executable))}
 
 
 def down(name: str, *, clock: Clock | None = None) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from harness.clusters.outside import door_of
 from harness.clusters.provider import Access, ClusterError
 
 SECTIONS = {"clusters": "cluster", "users": "user", "contexts": "context"}
@@ -45,6 +46,7 @@ class KubeconfigCluster:
         if context not in known:
             there = ", ".join(sorted(str(name) for name in known)) or "none"
             raise ClusterError(f"{path}: no context {context!r}; there are: {there}")
+        door_of(document, context)
         return Access(kubeconfig=absolute(document, path.parent), context=context, kind="kubeconfig")
 
     def destroy(self) -> None:

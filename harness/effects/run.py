@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import os
 import shlex
+import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -231,3 +233,73 @@ class Interruptible:
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGINT)
+
+
+class Conversation:
+    """A running command that is spoken with over its standard input and output; whoever started it owns it.
+
+    It is in a session of its own: a terminal's Ctrl-C is not for it. A command that ends when its input does leaves
+    nothing behind however its owner ends, for then the kernel closes the other ends of its pipes.
+    """
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+        """Start it. Raises RunError when that cannot be."""
+        self._argv = tuple(argv)
+        # Anonymous: what it complains of is kept as long as it is of use, and leaves no file.
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
+        pipe = subprocess.PIPE
+        try:
+            self._process = start(argv, env=env, stdin=pipe, stdout=pipe, stderr=self._complaints, own_session=True)
+        except RunError:
+            self._complaints.close()
+            raise
+        self._writing = threading.Lock()
+
+    def send(self, data: bytes) -> None:
+        """Write everything. Raises RunError when it has ended. Several threads may call it."""
+        try:
+            with self._writing:
+                if self._process.stdin is None:
+                    raise ValueError("was started without a pipe")
+                self._process.stdin.write(data)
+                self._process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise RunError(self._argv, "does not listen any more", err=self._said()) from error
+
+    def receive(self, timeout: float) -> bytes:
+        """What it says, as soon as it says something; b"" after `timeout`. Raises RunError when it has ended."""
+        try:
+            if self._process.stdout is None:
+                raise ValueError("was started without a pipe")
+            poll = select.poll()
+            poll.register(self._process.stdout, select.POLLIN)
+            if not poll.poll(timeout * 1000):
+                return b""
+            data = os.read(self._process.stdout.fileno(), 1 << 18)
+        except (OSError, ValueError) as error:
+            raise RunError(self._argv, "was ended") from error
+        if not data:
+            raise RunError(self._argv, "has ended", err=self._said())
+        return data
+
+    def end(self, patience: float) -> None:
+        """Close its input, give it that many seconds to end by itself, kill it otherwise. Idempotent."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            _kill_group(self._process)
+            self._process.wait()
+        # Last: whoever still listens in another thread hears the end of it first.
+        if self._process.stdout is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._process.stdout.close()
+        self._complaints.close()
+
+    def _said(self) -> bytes:
+        with contextlib.suppress(OSError, ValueError):
+            self._complaints.seek(0)
+            return self._complaints.read()
+        return b""

@@ -86,6 +86,7 @@ NEEDS: Mapping[str, Need] = {
     "kp-iptables": Need("kube-proxy in iptables mode"),
     "kp-ipvs": Need("kube-proxy in ipvs mode"),
     "kp-nft": Need("kube-proxy in nftables mode"),
+    "np-x": Need("a place outside the cluster that reaches its nodes"),
     "lb": Need("an implementation of LoadBalancer Services", running_decides=True),
     "ing": Need("an Ingress controller", running_decides=True),
     "svccidr-api": Need("the ServiceCIDR API"),

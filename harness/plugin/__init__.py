@@ -1,6 +1,7 @@
 """The pytest side: options, fixtures, outcomes, workers. Loaded by entry point, silent until a test uses a fixture.
 
-Hooks only; what they do is in the modules beside. The fixtures are `cluster`, `kube`, `arena`, `deploy` and `check`.
+Hooks only; what they do is in the modules beside. The fixtures are `cluster`, `kube`, `arena`, `outside`, `deploy` and
+`check`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,35 @@ from typing import Any
 import pytest
 
 from harness.plugin import options, order, outcomes
-from harness.plugin.fixtures import arena, check, cluster, deploy, kube, last_change, turn, worker_arena
+from harness.plugin.fixtures import (
+    arena,
+    check,
+    cluster,
+    deploy,
+    kube,
+    last_change,
+    outside,
+    turn,
+    worker_arena,
+    worker_outside,
+)
 from harness.plugin.hooks import Controller, Recorder
 from harness.plugin.owner import tell_selected, tie_to
 from harness.plugin.session import PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
-__all__ = ["arena", "check", "cluster", "deploy", "kube", "last_change", "turn", "worker_arena"]
+__all__ = [
+    "arena",
+    "check",
+    "cluster",
+    "deploy",
+    "kube",
+    "last_change",
+    "outside",
+    "turn",
+    "worker_arena",
+    "worker_outside",
+]
 
 MARKS = (
     "requirement(*ids, needs=(), promise=''): the requirements of the catalogue that this test decides",

@@ -1,4 +1,4 @@
-"""The fixtures: `cluster`, `kube`, `arena`, `deploy`, `check`. Session-wide things belong to a worker."""
+"""The fixtures: `cluster`, `kube`, `arena`, `outside`, `deploy`, `check`. Session-wide things belong to a worker."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 
+from harness.clusters.outside import Door, door_of
 from harness.clusters.provider import ClusterError
 from harness.effects.clock import RealClock
 from harness.kube.client import Kube
+from harness.model.capability import Fact
 from harness.model.judgement import Unmeasured
 from harness.plugin import outcomes
 from harness.plugin.session import PASSED, SETTLED, WORKER, WorkerSession
 from harness.probe.pool import Pool
 from harness.suite import detection
-from harness.suite.arena import Arena, WorkerArena, packed_agent
+from harness.suite.arena import Arena, ArenaPod, WorkerArena, packed_agent
 from harness.suite.check import Check, LastChange
 from harness.suite.facts import ClusterFacts
+from harness.suite.outside import Outside, way_out
 
 
 def connect(session: WorkerSession) -> Kube:
@@ -65,6 +68,20 @@ def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts)
         session.probes.close()
 
 
+@pytest.fixture(scope="session")
+def worker_outside(pytestconfig: pytest.Config, cluster: ClusterFacts, worker_arena: WorkerArena) -> Outside:
+    """This worker's place outside the cluster; entered when first needed."""
+    session = pytestconfig.stash[WORKER]
+
+    def way() -> Door | Fact:
+        access = session.access
+        return way_out(door_of(access.kubeconfig, access.context), cluster.fact("node-network"))
+
+    outside = Outside(worker_arena.pool, session.owner.worker, way=way)
+    cluster.probes["np-x"] = lambda: outside.fact(cluster.node_addresses)
+    return outside
+
+
 @pytest.fixture
 def last_change() -> LastChange:
     """When the test last changed something in the cluster."""
@@ -86,6 +103,7 @@ def arena(
     pytestconfig: pytest.Config,
     cluster: ClusterFacts,
     worker_arena: WorkerArena,
+    worker_outside: Outside,  # noqa: ARG001  # tells whether there is one
     last_change: LastChange,
     turn: None,  # noqa: ARG001  # held while the test runs
 ) -> Iterator[Arena]:
@@ -99,6 +117,14 @@ def arena(
         yield leased
     finally:
         leased.close()
+
+
+@pytest.fixture
+def outside(arena: Arena, cluster: ClusterFacts, worker_outside: Outside) -> ArenaPod:
+    """The place outside the cluster, asked as `arena.ask("outside", …)`; for tests that need `np-x`."""
+    place = worker_outside.pod(cluster.node_addresses)
+    arena.admit(place)
+    return place
 
 
 @pytest.fixture

@@ -37,6 +37,19 @@ FIELD_ENVIRONMENT: dict[str, str] = {
 DEFAULT_SERVERS: tuple[str, ...] = ("tcp:80", "tcp:81", "udp:80", "udp:81")
 """The lanes of a connectivity table. Names are `proto:port` or `proto:port@address`."""
 
+_UNPACK = """
+import os, sys
+size, data = int(sys.argv[1]), b""
+while len(data) < size:
+    data += os.read(0, size - len(data)) or sys.exit("the agent did not arrive")
+fd = os.memfd_create("agent")
+os.write(fd, data)
+sys.path.insert(0, f"/proc/self/fd/{fd}")
+from agent.main import main
+sys.exit(main(sys.argv[2:]))
+"""
+"""Takes the archive from standard input into memory: where it runs no file is needed, and none is left."""
+
 READY_PATH = "/ready"
 """HTTP path for a readiness probe, on any TCP port the agent serves."""
 
@@ -50,6 +63,11 @@ def serve_command(
     """The container's command. `linger`: seconds of service after SIGTERM; `ready`: what `/ready` says at first."""
     options = [f"--linger={linger:g}"] if linger else []
     return (*_PYTHON, "serve", *options, *([] if ready else ["--unready"]), *servers)
+
+
+def attend_command(who: str, content: bytes, *, python: str = "python3") -> tuple[str, ...]:
+    """Starts an agent, called `who` (`space/name`), that is sent `content` first, then spoken with over its pipes."""
+    return (python, "-I", "-S", "-c", _UNPACK, str(len(content)), "attend", f"--as={who}")
 
 
 def archive() -> bytes:

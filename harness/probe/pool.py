@@ -1,25 +1,22 @@
-"""Sessions of many pods, opened when first asked. One dead agent costs its own answers, nothing else."""
+"""Sessions of many places, opened when first asked. One dead agent costs its own answers, nothing else.
+
+Places are pods, unless they are said to be reached by a carrier of their own (`carrier.py`).
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from harness.effects.clock import Clock, RealClock
 from harness.kube.client import Kube
-from harness.kube.errors import KubeError, NotFound
 from harness.model.outcome import Seen
 from harness.model.refs import NamespacedName
 from harness.probe.archive import CONTAINER, RELAY_COMMAND
 from harness.probe.asks import Ask, Heard
+from harness.probe.carrier import Carrier, Pods
 from harness.probe.results import Result
 from harness.probe.session import Batch, Session, longest
-from harness.probe.stream import Connect, Fate, Stream, Teller
-
-OPEN_TIMEOUT = 10.0
-"""Seconds to start a relay in a pod: a loaded container runtime needs up to some seconds for an exec."""
-
 
 ATTACH_TIMEOUT = 30.0
 """Seconds for the agents of fresh pods to answer for the first time."""
@@ -38,19 +35,24 @@ class Pool:
         command: Sequence[str] = RELAY_COMMAND,
         clock: Clock | None = None,
     ) -> None:
-        self._kube = kube
-        self._container = container
-        self._command = tuple(command)
+        self._pods = Pods(kube, container=container, command=command)
+        self._elsewhere: dict[NamespacedName, Carrier] = {}
         self._clock = clock or RealClock()
         self._sessions: dict[NamespacedName, Session] = {}
         self._lock = threading.Lock()
+
+    def place(self, name: NamespacedName, carrier: Carrier) -> None:
+        """From now on this name is a place that is no pod."""
+        with self._lock:
+            self._elsewhere[name] = carrier
 
     def session(self, pod: NamespacedName) -> Session:
         """The pod's session; made, not yet opened, when there is none."""
         with self._lock:
             session = self._sessions.get(pod)
             if session is None:
-                session = Session(self._connector(pod), str(pod), fate=self._teller(pod), clock=self._clock)
+                carrier = self._elsewhere.get(pod, self._pods)
+                session = Session(carrier.connector(pod), str(pod), fate=carrier.teller(pod), clock=self._clock)
                 self._sessions[pod] = session
             return session
 
@@ -102,54 +104,6 @@ class Pool:
         with self._lock:
             sessions, self._sessions = list(self._sessions.values()), {}
         _close_all(sessions)
-
-    def _connector(self, pod: NamespacedName) -> Connect:
-        def connect() -> Stream:
-            return self._kube.open_exec(
-                pod.namespace, pod.name, self._command, container=self._container, timeout=OPEN_TIMEOUT
-            )
-
-        return connect
-
-    def _teller(self, pod: NamespacedName) -> Teller:
-        known: dict[str, Any] = {}
-
-        def tell() -> Fate:
-            try:
-                found = self._kube.get("pods", pod.name, namespace=pod.namespace)
-            except NotFound:
-                return Fate("the pod is gone", final=True)
-            except KubeError:
-                return Fate()
-            return fate_of(found, self._container, known)
-
-        return tell
-
-
-def fate_of(pod: Mapping[str, Any], container: str, known: dict[str, Any]) -> Fate:
-    """Why the agent in this pod cannot answer what it was asked. `known` remembers restarts already told."""
-    status = pod.get("status") or {}
-    for entry in status.get("containerStatuses") or []:
-        if entry.get("name") != container:
-            continue
-        state = entry.get("state") or {}
-        ended = state.get("terminated") or (entry.get("lastState") or {}).get("terminated") or {}
-        count = int(entry.get("restartCount", 0))
-        down = "running" not in state
-        if down or count > known.get("restarts", 0):
-            known["restarts"] = count
-            what = "is down" if down else "restarted"
-            final = status.get("phase") in ("Failed", "Succeeded")
-            return Fate(f"container {container!r} {what}: {_ended(ended, state)}", final=final)
-    if status.get("phase") in ("Failed", "Succeeded"):
-        return Fate(f"the pod is {status['phase']}", final=True)
-    return Fate()
-
-
-def _ended(ended: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    if ended:
-        return f"{ended.get('reason') or 'ended'}, exit code {ended.get('exitCode')}"
-    return str((state.get("waiting") or {}).get("reason") or "not started")
 
 
 def _for(

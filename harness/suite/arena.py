@@ -57,6 +57,8 @@ class ArenaPod:
     name: str
     node: str
     addresses: tuple[str, ...]
+    outside: bool = False
+    """Whether it is no pod, but the place outside the cluster."""
 
     @property
     def key(self) -> NamespacedName:
@@ -268,6 +270,10 @@ class Arena:
         self._bursts = 0
 
     # -- asking ---------------------------------------------------------------------------------------------------
+
+    def admit(self, place: ArenaPod) -> None:
+        """From now on this place can be asked by its name."""
+        self.pods[place.ref] = place
 
     def ask(self, ref: str, *asks: Ask) -> list[Result]:
         """Ask one pod, all at once; one result per ask."""

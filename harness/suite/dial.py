@@ -17,7 +17,17 @@ from harness.model.difference import Difference
 from harness.model.judgement import NotApplicable
 from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
-from harness.oracle.services import Arrival, Delivery, Failure, Via, deliver, judge_arrivals, pod_client
+from harness.oracle.services import (
+    Arrival,
+    Client,
+    Delivery,
+    Failure,
+    Via,
+    deliver,
+    judge_arrivals,
+    outside_client,
+    pod_client,
+)
 from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Ask, Tcp, Udp
 from harness.probe.results import Answer, Result
@@ -154,6 +164,7 @@ def _asked(arena: Arena, plans: Sequence[Attempts]) -> tuple[list[list[Result]],
     """The results of each plan, and what was wrong with the positive controls.
 
     A client that is to get no answer asks a pod for one beside it: where that fails too, its silence proves nothing.
+    One outside, which need not reach pods, has to get an answer of another dial of the same look.
     """
     asks: dict[str, list[Ask]] = {}
     spans: list[slice] = []
@@ -161,7 +172,8 @@ def _asked(arena: Arena, plans: Sequence[Attempts]) -> tuple[list[list[Result]],
         mine = asks.setdefault(plan.dial.client, [])
         spans.append(slice(len(mine), len(mine) + len(plan.asks)))
         mine += plan.asks
-    controls = {plan.dial.client: _control(arena, plan.dial) for plan in plans if not plan.delivery.backends}
+    denied = {plan.dial.client: plan.dial for plan in plans if not plan.delivery.backends}
+    controls = {client: _control(arena, dial) for client, dial in denied.items() if not arena.pods[client].outside}
     for client, (_, ask) in controls.items():
         asks[client].append(ask)
     told = arena.ask_all(asks)
@@ -170,7 +182,23 @@ def _asked(arena: Arena, plans: Sequence[Attempts]) -> tuple[list[list[Result]],
         for client, (pod, _) in controls.items()
         for difference in uncontrolled(f"{client} → {pod.ref}", told[client][-1], by=pod.full)
     ]
-    return [told[plan.dial.client][span] for plan, span in zip(plans, spans, strict=True)], failed
+    by_plan = [told[plan.dial.client][span] for plan, span in zip(plans, spans, strict=True)]
+    for client in denied.keys() - controls.keys():
+        failed += _unanswered_elsewhere(client, plans, by_plan)
+    return by_plan, failed
+
+
+def _unanswered_elsewhere(client: str, plans: Sequence[Attempts], told: Sequence[Sequence[Result]]) -> list[Difference]:
+    """The difference when none of the dials of a client was answered that should be."""
+    other = [
+        (plan, results)
+        for plan, results in zip(plans, told, strict=True)
+        if plan.dial.client == client and plan.delivery.backends
+    ]
+    if any(answered_by(result) is not None for _, results in other for result in results):
+        return []
+    seen = str(other[0][1][0]) if other else "no other dial"
+    return [Difference(f"positive control: {client}", "another dial answered", seen, verdict=Verdict.UNKNOWN)]
 
 
 def _control(arena: Arena, dial: Dial) -> tuple[ArenaPod, Ask]:
@@ -181,17 +209,20 @@ def _control(arena: Arena, dial: Dial) -> tuple[ArenaPod, Ask]:
 
 def expected(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: Arena) -> Delivery:
     """What the oracle expects of a dial."""
-    pod = arena.pods[dial.client]
     return deliver(
         snapshot,
         service,
         via=dial.via,
         port=dial.port,
-        client=pod_client(snapshot, pod.namespace, pod.name),
+        client=_client(snapshot, arena.pods[dial.client]),
         family=dial.family,
         protocol=dial.protocol,
         entry=dial.entry,
     )
+
+
+def _client(snapshot: Snapshot, pod: ArenaPod) -> Client:
+    return outside_client(*pod.addresses) if pod.outside else pod_client(snapshot, pod.namespace, pod.name)
 
 
 def looks(
@@ -311,7 +342,8 @@ def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], dial: D
     if not pods:
         return found
     patience = arena.waits.denied_retry_timeout
-    told = arena.ask(dial.client, *(Tcp(pod.address(dial.family), 80, timeout=patience) for pod in pods))
+    asker = arena.table[0] if arena.pods[dial.client].outside else dial.client  # pods are not promised to be reached
+    told = arena.ask(asker, *(Tcp(pod.address(dial.family), 80, timeout=patience) for pod in pods))
     if any(result.seen is Seen.UNMEASURED for result in told):
         return found
     works = all(answered_by(result) == pod.full for pod, result in zip(pods, told, strict=True))

@@ -102,6 +102,12 @@ class ClusterFacts:
         """Their names."""
         return [str(node["metadata"]["name"]) for node in self.nodes]
 
+    @property
+    def node_addresses(self) -> list[str]:
+        """InternalIPs of all Ready Linux nodes."""
+        several = [each for node in self._detector.reads.nodes for each in node["status"].get("addresses") or ()]
+        return [str(each["address"]) for each in several if each["type"] == "InternalIP"]
+
     def node_address(self, name: str, family: Family) -> str:
         """A node's InternalIP of a family. Raises NotApplicable without one."""
         node = next(node for node in self.nodes if node["metadata"]["name"] == name)

@@ -72,6 +72,10 @@ def _flow(fault: str, test: str, *ids: str) -> Row:
     return Row(fault=fault, test=f"services/test_flows.py::{test}", ids=ids, layer=PROXY, over_time=True)
 
 
+def _outside(fault: str, test: str, *ids: str, scope: Scope = Scope.ARENA, layer: str = PROXY) -> Row:
+    return Row(fault=fault, test=f"services/test_outside.py::{test}", ids=ids, layer=layer, scope=scope)
+
+
 def _slices(fault: str, test: str, *ids: str, over_time: bool = False, outright: bool = False) -> Row:
     test = f"endpointslices/test_slices.py::{test}"
     return Row(fault=fault, test=test, ids=ids, layer=SLICES, over_time=over_time, outright=outright)
@@ -138,6 +142,10 @@ ROWS = (
     _flow("services/F25", "test_datagram_flow_moves[clusterip]", "SVC-201"),
     _flow("services/F25", "test_datagram_flow_moves[nodeport]", "SVC-200"),
     _flow("services/F75", "test_node_port_of_a_deleted_service", "SVC-171"),
+    _outside("services/F12", "test_node_ports", "SVC-166", scope=Scope.NODE),
+    _outside("services/F39", "test_local_node_ports", "SVC-176"),
+    _outside("services/F54", "test_local_node_ports", "SVC-176"),
+    _outside("services/F53", "test_large_bodies", "SVC-189", scope=Scope.EVERYWHERE, layer=NETWORK),
     Row(
         fault="services/F18",
         test="services/test_changes.py::test_selector_moves",

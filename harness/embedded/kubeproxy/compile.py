@@ -185,6 +185,8 @@ def _conflated(draft: _Draft, ports: list[ServicePort]) -> list[ServicePort]:
 
 
 def _add(draft: _Draft, port: ServicePort) -> None:
+    if draft.broken.here(faults.NOTHING_LOCAL, port.namespace):
+        port = replace(port, endpoints=tuple(replace(each, is_local=False) for each in port.endpoints))
     choice = choose(port, node=draft.snapshot.node, zone=draft.snapshot.zone)
     refusal = "drop" if draft.broken.here(faults.NO_REFUSAL, port.namespace) else f"goto {REFUSE}"
     # Endpoints elsewhere, but none that the policy allows: silence, because another node may well answer.
@@ -224,12 +226,19 @@ def _add_external(draft: _Draft, port: ServicePort, choice: Choice, missing: str
         wall = _named("firewall", port.label)
         admitted = f"{draft.family} saddr != {_literal(port.source_ranges)} drop"
         draft.chains.append(Chain(wall, (Rule(admitted, "loadBalancerSourceRanges"),)))
-        for address in port.balancer_ips:
-            draft.firewall_ips.setdefault(f"{address} . {port.protocol} . {port.port}", f"goto {wall}")
+        walled = [(address, port.port) for address in port.balancer_ips]
+        if draft.broken.here(faults.MISPLACED_RANGES, port.namespace):
+            walled = [(address, port.node_port) for address in draft.of_family(draft.snapshot.addresses)]
+        for address, number in walled:
+            draft.firewall_ips.setdefault(f"{address} . {port.protocol} . {number}", f"goto {wall}")
 
 
 def _external_chain(draft: _Draft, port: ServicePort, choice: Choice, name: str) -> Chain:
     ip, everywhere = draft.family.value, _policy_chain(port, is_local=False)
+    if draft.broken.here(faults.NO_WAY_IN, port.namespace):
+        inside = draft.pods
+        rules = [Rule(f"{ip} saddr {inside} goto {everywhere}")] if inside else []
+        return Chain(name, (*rules, Rule("drop", "whoever comes in from the network")))
     if not port.is_external_local:
         rules = [Rule(f"jump {MARK}", "the endpoint may be on another node"), Rule(f"goto {everywhere}")]
         if draft.broken.here(faults.NO_MASQUERADE, port.namespace):
@@ -243,6 +252,8 @@ def _external_chain(draft: _Draft, port: ServicePort, choice: Choice, name: str)
         Rule(f"fib saddr type local goto {everywhere}", "the node itself"),
     ]
     if choice.local:
+        if draft.broken.here(faults.MASQUERADE_ALL, port.namespace):
+            rules.append(Rule(f"jump {MARK}", "everything"))
         rules.append(Rule(f"goto {_policy_chain(port, is_local=True)}", "externalTrafficPolicy Local"))
     return Chain(name, tuple(rules))
 

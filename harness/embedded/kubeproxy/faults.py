@@ -4,12 +4,16 @@ Ids are those of the catalogue's list of service faults. A fault is scoped by th
 
 | id           | what breaks                                                     | where           |
 | services/F05 | affinity time-out in the wrong unit (`factor`, default 60)       | compile.py      |
+| services/F12 | external clients are dropped where they come in               | compile.py      |
 | services/F15 | no hairpin: a pod that is chosen for its own connection is lost  | compile.py      |
 | services/F18 | changes made while it lasts are lost until the next change       | memory.py       |
 | services/F25 | UDP conntrack entries outlive their endpoint                     | sync.py         |
+| services/F39 | no endpoint is ever taken for one of this node                  | compile.py      |
+| services/F54 | externalTrafficPolicy Local masquerades all the same            | compile.py      |
 | services/F55 | node ports without source translation                            | compile.py      |
 | services/F69 | this node's proxy programs nothing while it lasts                | memory.py       |
 | services/F71 | ports of one number conflated over protocols: the last one wins  | compile.py      |
+| services/F72 | source ranges count for node ports, not for the balancer's address | compile.py   |
 | services/F74 | no refusal: clients of a Service without endpoints hang          | compile.py      |
 | services/F75 | a node port that was given up keeps answering                    | memory.py       |
 """
@@ -22,12 +26,16 @@ from typing import Any
 from harness.embedded.api.faults import active
 
 AFFINITY_UNIT = "services/F05"
+NO_WAY_IN = "services/F12"
 NO_HAIRPIN = "services/F15"
 LOST_CHANGES = "services/F18"
 STALE_CONNTRACK = "services/F25"
+NOTHING_LOCAL = "services/F39"
+MASQUERADE_ALL = "services/F54"
 NO_MASQUERADE = "services/F55"
 STOPPED = "services/F69"
 CONFLATED_PROTOCOLS = "services/F71"
+MISPLACED_RANGES = "services/F72"
 NO_REFUSAL = "services/F74"
 OLD_NODE_PORT = "services/F75"
 

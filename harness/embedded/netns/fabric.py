@@ -2,7 +2,8 @@
 
     fabric (own namespace)   bridge `fabric`  172.18.0.1/16, fc00:f853:ccd:e793::1/64
       ├── node namespace      eth0  172.18.0.2/16 …    routes: other nodes' pod networks via those nodes
-      └── node namespace      eth0  172.18.0.3/16 …    default via the fabric
+      ├── node namespace      eth0  172.18.0.3/16 …    default via the fabric
+      └── outside             eth0  172.18.254.2/16 …  a machine that is not in the cluster: default via the fabric
 
 Nodes reach each other and every pod; pods reach everything; the fabric reaches pods through their nodes, so that a
 socket in it can act as a client outside the cluster. The fabric forwards nothing: what no node owns is lost there.
@@ -39,6 +40,10 @@ HONEST_ERRORS = {
     "?net.ipv4.icmp_msgs_per_sec": "1000000",
     "?net.ipv4.icmp_msgs_burst": "10000",
 }
+OUTSIDE = "outside"
+OUTSIDE_ADDRESSES = {4: "172.18.254.2", 6: "fc00:f853:ccd:e793::fe02"}
+"""A neighbour of the nodes, as a container on a kind cluster's Docker network is."""
+
 FABRIC_SYSCTLS = {**QUICK_ADDRESSES, **HONEST_ERRORS}
 NODE_SYSCTLS = {
     **QUICK_ADDRESSES,
@@ -108,6 +113,12 @@ def fabric_lines(nodes: Sequence[NodePlan]) -> list[str]:
     return lines
 
 
+def outside_plan(nodes: Sequence[NodePlan]) -> NodePlan:
+    """The place outside: of the families of the nodes, without pods, and nobody routes to it but as a neighbour."""
+    versions = sorted({_version(one) for node in nodes for one in node.addresses})
+    return NodePlan(OUTSIDE, tuple(OUTSIDE_ADDRESSES[version] for version in versions), ())
+
+
 def node_lines(node: NodePlan) -> list[str]:
     """A node's side: its addresses and its default route."""
     lines = link.up(NODE_LINK)
@@ -135,16 +146,18 @@ class Fabric:
 
     def __init__(self, nodes: Sequence[NodePlan]) -> None:
         self.nodes = tuple(nodes)
+        self.outside = outside_plan(nodes)
 
     async def start(self) -> None:
         """Make all of it. Raises NamespaceError or RunError; `stop` cleans up after half a start too."""
         await asyncio.to_thread(self._make_namespaces)
-        await link.apply_async(fabric_lines(self.nodes))
+        await link.apply_async(fabric_lines([*self.nodes, self.outside]))
         await asyncio.gather(
             *(
                 link.apply_async([*node_lines(node), *pod_routes(self.nodes, besides=node)], namespace=node.name)
                 for node in self.nodes
-            )
+            ),
+            link.apply_async(node_lines(self.outside), namespace=OUTSIDE),
         )
         await link.apply_async(pod_routes(self.nodes))
 
@@ -155,11 +168,12 @@ class Fabric:
                 file.write_text(value)
         for node in self.nodes:
             namespace.make(node.netns, sysctls=NODE_SYSCTLS)
+        namespace.make(self.outside.netns, sysctls=POD_SYSCTLS)
 
     async def stop(self) -> None:
         """Remove links and namespaces; what is gone already is no error."""
-        lines = [link.remove(port_name(index)) for index in range(len(self.nodes))]
+        lines = [link.remove(port_name(index)) for index in range(len(self.nodes) + 1)]
         for line in [*lines, link.remove(BRIDGE)]:
             await link.apply_async([line], check=False)
-        for node in self.nodes:
+        for node in (*self.nodes, self.outside):
             await asyncio.to_thread(namespace.remove, node.netns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import sys
 from typing import Any
@@ -49,7 +50,7 @@ async def live(settings: Settings, api_fd: int, lifeline: Lifeline) -> None:
     await cluster.start()
     kubeconfig = cluster.kubeconfig()
     write_atomic(ground.STATE / "kubeconfig", json.dumps(kubeconfig).encode(), mode=0o600)
-    lifeline.say({"kubeconfig": kubeconfig, "boot_s": clock.now() - began})
+    lifeline.say({"kubeconfig": kubeconfig, "boot_s": clock.now() - began, "pid": os.getpid()})
     await asyncio.Event().wait()
 
 

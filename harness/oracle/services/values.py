@@ -155,9 +155,9 @@ def node_client(snapshot: Snapshot, name: str) -> Client:
     return Client(Where.NODE, f"node {name}", addresses, name, zone_of(snapshot, name), networks)
 
 
-def outside_client(address: str) -> Client:
-    """Something that is not in the cluster."""
-    return Client(Where.OUTSIDE, f"outside {address}", (address,))
+def outside_client(*addresses: str) -> Client:
+    """Something that is not in the cluster, by the addresses that nodes see of it."""
+    return Client(Where.OUTSIDE, f"outside {' '.join(addresses)}", addresses)
 
 
 def of_family(client: Client, family: Family) -> list[str]:

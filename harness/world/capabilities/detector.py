@@ -40,6 +40,7 @@ FACTS: Mapping[str, Find] = {
     "ing": workloads.ingress,
     "apis": workloads.optional_apis,
     "hostnet": lambda _: Fact.unknown("the first pod that asks for it tells"),
+    "np-x": lambda _: Fact.unknown("the first test that asks from outside tells"),
     "network-policy": workloads.policy,
     "faults": workloads.faults,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe.pool import fate_of
+from harness.probe.fate import fate_of
 from harness.probe.stream import Fate
 
 KILLED = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
