@@ -1,4 +1,4 @@
-"""The agent's command line: `serve [--linger=S] [--unready] PROTO:PORT[@ADDRESS]…`, `relay`, or `attend --as=SPACE/NAME`.
+"""The agent's command line: `serve [--linger=S] [--unready] PROTO:PORT[@ADDRESS]…`, `relay`, `attend --as=WHO/NAME`.
 
 `attend` is both in one: an agent whose only line is its standard input and output, and that ends with it.
 """

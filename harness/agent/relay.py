@@ -44,7 +44,10 @@ def _reach() -> socket.socket | None:
 
 
 def pump(agent: socket.socket) -> None:
-    """From our standard input to the agent and back, until either ends. Both directions, each with a buffer of one block, so that a full pipe never stops the other direction."""
+    """From our standard input to the agent and back, until either ends.
+
+    Each direction has a buffer of one block, so that a full pipe never stops the other.
+    """
     for fd in (0, 1, agent.fileno()):
         os.set_blocking(fd, False)
     inward, outward = b"", b""

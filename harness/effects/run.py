@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shlex
 import select
+import shlex
 import shutil
 import signal
 import subprocess

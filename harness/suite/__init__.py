@@ -59,6 +59,7 @@ from harness.suite.requests import (
     try_create,
     try_patch,
 )
+from harness.suite.settle import services_settle
 from harness.suite.slices import slice_findings
 from harness.world.manifests import PodShape, endpointslice, policy, service
 
@@ -134,6 +135,7 @@ __all__ = [
     "resolve",
     "service",
     "service_findings",
+    "services_settle",
     "slice_findings",
     "try_create",
     "try_patch",

@@ -115,17 +115,30 @@ class Check:
         self._clock = clock
 
     def eventually(
-        self, what: str, look: Callable[[], Findings], *, within: float, spacing: float | None = None
+        self,
+        what: str,
+        look: Callable[[], Findings],
+        *,
+        within: float,
+        spacing: float | None = None,
+        streak: int | None = None,
     ) -> Findings:
         """Look until the streak is full. How long that took since the last change is a result, reported as `what`.
 
-        `spacing` is given where looks themselves cost something that is limited, such as ICMP errors.
+        `spacing` is given where looks themselves cost something that is limited, such as ICMP errors; `streak` where
+        the clients themselves have seen a full one.
         """
         self.done = True
-        return self._converge(what, look, within=within, spacing=spacing)
+        return self._converge(what, look, within=within, spacing=spacing, streak=streak)
 
     def _converge(
-        self, what: str, look: Callable[[], Findings], *, within: float, spacing: float | None = None
+        self,
+        what: str,
+        look: Callable[[], Findings],
+        *,
+        within: float,
+        spacing: float | None = None,
+        streak: int | None = None,
     ) -> Findings:
         waits, age = self.waits, self.change.age()
         try:
@@ -134,7 +147,7 @@ class Check:
                 lambda found: found.verdict,
                 clock=self._clock,
                 within=within,
-                streak=waits.streak,
+                streak=streak or waits.streak,
                 spacing=spacing or waits.spacing,
                 what=what,
             )

@@ -90,7 +90,7 @@ def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespac
     follows them would be judged for what they say.
     """
     space = arena.namespace(namespace)
-    snapshot = _snapshot(arena, space)
+    snapshot = snapshot_for(arena, space)
     service = snapshot.service(space, name)
     if wrong := slices_judged(snapshot, service):
         return wrong
@@ -109,7 +109,7 @@ def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespac
     return _judged(arena, snapshot, service, plans)
 
 
-def _snapshot(arena: Arena, space: str) -> Snapshot:
+def snapshot_for(arena: Arena, space: str) -> Snapshot:
     """What a Service of this namespace and clients anywhere in the arena are judged by."""
     own = [("services", space), ("endpointslices.discovery.k8s.io", space), ("nodes", None)]
     return arena.read([*own, *(("pods", each) for each in arena.namespaces.values())])
@@ -225,17 +225,22 @@ def _client(snapshot: Snapshot, pod: ArenaPod) -> Client:
     return outside_client(*pod.addresses) if pod.outside else pod_client(snapshot, pod.namespace, pod.name)
 
 
+def look_of(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: Arena) -> Tcp | Udp:
+    """One attempt of a dial. Raises as `target` does."""
+    host, port = target(snapshot, service, dial)
+    return (Udp if dial.protocol == "UDP" else Tcp)(host, port, timeout=arena.waits.probe_timeout)
+
+
 def looks(
     snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, delivery: Delivery, arena: Arena
 ) -> list[Tcp | Udp]:
     """The asks of one dial. Raises NotApplicable when the Service has no such address."""
     host, port = target(snapshot, service, dial)
     if delivery.backends:
-        kind = Udp if dial.protocol == "UDP" else Tcp
-        return [kind(host, port, timeout=arena.waits.probe_timeout)] * dial.attempts
+        return [look_of(snapshot, service, dial, arena)] * dial.attempts
     if delivery.failure is Failure.DEAD:
         # Silence is as good as a refusal: there is nothing to wait for beyond one time-out.
-        return [(Udp if dial.protocol == "UDP" else Tcp)(host, port, timeout=arena.waits.probe_timeout)]
+        return [look_of(snapshot, service, dial, arena)]
     # Where nobody may answer, a refusal is an ICMP error, and kernels send one a second to one destination after a
     # burst of six (icmp_ratelimit): many attempts at once would look silent. One is made, and repeats itself.
     patience = arena.waits.denied_retry_timeout

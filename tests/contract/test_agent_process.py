@@ -34,7 +34,7 @@ def test_archive_starts_alone(tmp_path: Path) -> None:
     file = tmp_path / "agent.pyz"
     file.write_bytes(archive())
     done = run([sys.executable, "-I", "-S", str(file)], env={}, check=False)
-    assert (done.code, done.err) == (2, b"agent: say serve or relay\n")
+    assert (done.code, done.err) == (2, b"agent: say serve, relay or attend\n")
 
 
 def test_every_module_of_the_archive_imports_alone(tmp_path: Path) -> None:

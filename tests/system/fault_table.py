@@ -145,6 +145,9 @@ ROWS = (
     _outside("services/F12", "test_node_ports", "SVC-166", scope=Scope.NODE),
     _outside("services/F39", "test_local_node_ports", "SVC-176"),
     _outside("services/F54", "test_local_node_ports", "SVC-176"),
+    _outside("services/F71", "test_load_balancer", "SVC-242"),
+    _outside("services/F54", "test_local_load_balancer", "SVC-234"),
+    _outside("services/F72", "test_who_a_balancer_turns_away", "SVC-230", "SVC-232"),
     _outside("services/F53", "test_large_bodies", "SVC-189", scope=Scope.EVERYWHERE, layer=NETWORK),
     Row(
         fault="services/F18",

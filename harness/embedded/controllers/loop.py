@@ -114,10 +114,12 @@ class Controllers:
         match change:
             case Create(resource, _) | Update(resource, _) | Patch(resource) if result:
                 meta = result["metadata"]
+                # Without its last finalizer an object that was on its way out is gone: nothing of it will show.
+                leaving = "deletionTimestamp" in meta
                 place = (meta["name"], meta.get("namespace"))
                 version = int(meta.get("resourceVersion") or 0)
             case Delete(resource, namespace, name, uid):
-                place, version = (name, namespace), -1
+                place, version, leaving = (name, namespace), -1, True
             case _:
                 return True
         cache = self._caches.get(resource)
@@ -126,9 +128,11 @@ class Controllers:
 
         def shown() -> bool:
             found = cache.get(resource, *place)
+            if found is None:
+                return leaving
             if version >= 0:
-                return found is not None and int(found["metadata"].get("resourceVersion") or 0) >= version
-            return found is None or found["metadata"]["uid"] != uid or "deletionTimestamp" in found["metadata"]
+                return int(found["metadata"].get("resourceVersion") or 0) >= version
+            return found["metadata"]["uid"] != uid or "deletionTimestamp" in found["metadata"]
 
         return await _until(cache, shown)
 

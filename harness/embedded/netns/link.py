@@ -45,6 +45,16 @@ def route(destination: str, *, via: str) -> str:
     return f"route replace {destination} via {via}"
 
 
+def no_route(address: str) -> str:
+    """Take back the route to a single address."""
+    return f"route delete {alone(address)}"
+
+
+def alone(address: str) -> str:
+    """A single address as a network."""
+    return f"{address}/{128 if ':' in address else 32}"
+
+
 def remove(name: str) -> str:
     """Delete a link, and with it the other end of a pair."""
     return f"link delete {name}"

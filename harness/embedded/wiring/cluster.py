@@ -19,6 +19,7 @@ from harness.embedded.api import LocalApi
 from harness.embedded.api.cache import Cache
 from harness.embedded.apiserver.app import make_app, serve
 from harness.embedded.apiserver.authority import Authority
+from harness.embedded.balancer.announce import Announcer
 from harness.embedded.controllers import Controllers, standard_controllers
 from harness.embedded.dns.manifests import manifests as dns_addon
 from harness.embedded.faults import Expiry
@@ -91,6 +92,7 @@ class Cluster:
         await self._start([self._controllers(), Expiry(self._api("fault-expiry"), clock=self._clock)])
         await self._start(kubelets.values())
         await self._start([*map(self._proxy, self._plans), *map(self._policy_agent, self._plans)])
+        await self._start([Announcer(self._api("announcer"), self._plans, jitter=self._jitter("announcer"))])
         await self._cluster_dns()
 
     async def stop(self) -> None:

@@ -157,3 +157,29 @@ def test_the_standard_controllers_settle() -> None:
 
 def _gone(store: Store) -> bool:
     return "x" not in [item["metadata"]["name"] for item in store.list("namespaces").items]
+
+
+def test_a_finalizer_that_was_the_last_is_not_waited_for() -> None:
+    """Who lets an object go sees nothing of it any more, and goes on at once."""
+    gone = asyncio.Event()
+
+    def reconcile(snapshot: Snapshot) -> list[Change]:
+        leaving = [each for each in snapshot.all("configmaps") if "deletionTimestamp" in each["metadata"]]
+        if not snapshot.all("configmaps"):
+            gone.set()
+        return [Patch("configmaps", "x", "c", {"metadata": {"finalizers": None}}) for _ in leaving]
+
+    async def body(store: Store, api: LocalApi) -> None:
+        await api.create("namespaces", {"metadata": {"name": "x"}})
+        held = {"metadata": {"name": "c", "namespace": "x", "finalizers": ["a.b/c"]}}
+        await api.create("configmaps", held, namespace="x")
+        loop = Controllers(api, [Controller("keeper", ("configmaps",), reconcile)], jitter=at_once)
+        await loop.start()
+        await asyncio.sleep(0)
+        await api.delete("configmaps", "c", namespace="x")
+        began = asyncio.get_running_loop().time()
+        await gone.wait()
+        assert asyncio.get_running_loop().time() - began < 1.0
+        await loop.stop()
+
+    play(body)

@@ -18,6 +18,7 @@ from harness.embedded.nft.render import difference
 from harness.embedded.nft.ruleset import EMPTY, Ruleset
 from harness.embedded.nft.trace import Packet, Situation, Traced, Verdict, outcomes
 from tests.unit.embedded.kubeproxy.service_flows import (
+    BALANCER,
     NODE_ADDRESSES,
     OUTSIDE,
     POD_CIDRS,
@@ -85,6 +86,46 @@ def test_no_masquerade() -> None:
     one = [service("s", 1, type="NodePort", ports=[{"port": 80, "protocol": "TCP", "nodePort": 30080}])]
     assert end(rules(one, slices("s", "c")), OUTSIDE[0], NODE, 30080).masqueraded
     assert not end(rules(one, slices("s", "c"), fault(faults.NO_MASQUERADE)), OUTSIDE[0], NODE, 30080).masqueraded
+
+
+NODE_PORT = {"type": "NodePort", "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30080}]}
+
+
+def test_no_way_in() -> None:
+    """services/F12: who comes from the network is dropped at the node port, pods of the node are not."""
+    broken = rules([service("s", 1, **NODE_PORT)], slices("s", "c"), fault(faults.NO_WAY_IN))
+    assert end(broken, OUTSIDE[0], NODE, 30080).verdict is Verdict.DROP
+    assert end(broken, A, NODE, 30080).verdict is Verdict.ACCEPT
+
+
+def test_nothing_is_local() -> None:
+    """services/F39: with externalTrafficPolicy Local the node's own endpoint is not found."""
+    one = [service("s", 1, **NODE_PORT, externalTrafficPolicy="Local")]
+    assert end(rules(one, slices("s", "b")), OUTSIDE[0], NODE, 30080).verdict is Verdict.ACCEPT
+    assert end(rules(one, slices("s", "b"), fault(faults.NOTHING_LOCAL)), OUTSIDE[0], NODE, 30080).verdict is (
+        Verdict.DROP
+    )
+
+
+def test_masquerade_all() -> None:
+    """services/F54: externalTrafficPolicy Local no longer keeps the source."""
+    one = [service("s", 1, **NODE_PORT, externalTrafficPolicy="Local")]
+    assert not end(rules(one, slices("s", "b")), OUTSIDE[0], NODE, 30080).masqueraded
+    assert end(rules(one, slices("s", "b"), fault(faults.MASQUERADE_ALL)), OUTSIDE[0], NODE, 30080).masqueraded
+
+
+def test_misplaced_ranges() -> None:
+    """services/F72: source ranges do not guard the balancer's address, and guard the node port."""
+    status = {"loadBalancer": {"ingress": [{"ip": BALANCER["lb"][0], "ipMode": "VIP"}]}}
+    walled = {**NODE_PORT, "type": "LoadBalancer", "loadBalancerSourceRanges": ["203.0.113.0/24"], "status": status}
+    found = {}
+    for name, planted in (("healthy", []), ("broken", [fault(faults.MISPLACED_RANGES)])):
+        ruleset = rules([service("s", 1, **walled)], slices("s", "b"), *planted)
+        found[name] = [
+            end(ruleset, OUTSIDE[0], BALANCER["lb"][0], 80).verdict,
+            end(ruleset, OUTSIDE[0], NODE, 30080).verdict,
+        ]
+    assert found == {"healthy": [Verdict.DROP, Verdict.ACCEPT], "broken": [Verdict.ACCEPT, Verdict.DROP]}
 
 
 def test_conflated_protocols() -> None:
@@ -198,5 +239,5 @@ def test_without_faults_memory_hands_through() -> None:
 def test_no_fault_here_is_an_invention() -> None:
     """The ids are those of the catalogue that this component was given."""
     known = {value for name, value in vars(faults).items() if name.isupper() and isinstance(value, str)}
-    wanted = {"F05", "F15", "F18", "F25", "F55", "F69", "F71", "F74", "F75"}
+    wanted = {"F05", "F12", "F15", "F18", "F25", "F39", "F54", "F55", "F69", "F71", "F72", "F74", "F75"}
     assert known == {f"services/{one}" for one in wanted}

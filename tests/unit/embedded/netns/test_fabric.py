@@ -3,7 +3,7 @@
 import pytest
 
 from harness.embedded.netns import link
-from harness.embedded.netns.fabric import fabric_lines, node_lines, plan_nodes, pod_routes
+from harness.embedded.netns.fabric import fabric_lines, node_lines, outside_plan, plan_nodes, pod_routes
 from harness.embedded.netns.namespace import Kind, beside, sysctl_file
 
 NAMES = ("n-control-plane", "n-worker", "n-worker2")
@@ -53,6 +53,16 @@ def test_everything_else_goes_to_the_fabric() -> None:
     lines = node_lines(plan_nodes(NAMES, BOTH)[0])
     assert "route replace default via 172.18.0.1" in lines
     assert "route replace default via fc00:f853:ccd:e793::1" in lines
+
+
+def test_outside_is_a_neighbour_and_no_node() -> None:
+    """The place outside has addresses of the node network, of the families there are, and no way to any pod."""
+    nodes = plan_nodes(NAMES, BOTH)
+    outside = outside_plan(nodes)
+    assert outside.addresses == ("172.18.254.2", "fc00:f853:ccd:e793::fe02")
+    assert outside_plan(plan_nodes(NAMES, ("IPv4",))).addresses == ("172.18.254.2",)
+    assert not set(outside.addresses) & {each for node in nodes for each in node.addresses}
+    assert not [line for line in node_lines(outside) if "10.244" in line or "fd00:10:244" in line]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 16])

@@ -107,6 +107,15 @@ def test_who_may_answer(
     assert (pods(found), found.failure) == (backends, failure)
 
 
+def test_a_client_outside_has_an_address_of_each_family() -> None:
+    """Ranges are held against the address of the family that is dialled."""
+    client = outside_client("192.0.2.1", "2001:db8::1")
+    made = service(loadBalancerSourceRanges=["192.0.2.0/24"])
+    found = deliver(world(), made, via=LB, client=client, port=80)
+    assert (pods(found), found.client) == (TWO, "outside 192.0.2.1 2001:db8::1")
+    assert not deliver(world(), made, via=LB, client=client, port=80, family=Family.V6).backends
+
+
 OPEN_QUESTIONS = {"SVC-178", "SVC-179", "SVC-130"}
 
 
