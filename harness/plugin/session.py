@@ -99,7 +99,7 @@ class RunSession:
         self.found: dict[str, Fact] = {}
         """What the cluster can do."""
         self.away: list[str] = []
-        """Nodes that take no part, a line each."""
+        """Nodes that take no part, a line each, and those that stand for many."""
         self._told = False
         """Whether that was said before the first test."""
         self.left: list[str] = []
@@ -135,7 +135,7 @@ class RunSession:
                 must_be_allowed(kube)
             there = kube.list("nodes").items
             nodes.must_be_some(there)
-            self.away = nodes.absent(there)
+            self.away = [*nodes.absent(there), *nodes.sampled(there)]
             self.tenancy = Tenancy.begin(kube, self.run, clock=self.clock, waits=self.options.waits)
             self.found = Detector(Reads(kube, kind=access.kind)).all()
         except (KubeError, NotAllowedError, nodes.NoNodeError) as error:
@@ -163,7 +163,7 @@ class RunSession:
         return [f"found: {line}" for line in capabilities.lines(self.found)]
 
     def _notes(self) -> list[str]:
-        """Nodes that take no part, and what was found other than it is declared."""
+        """Which nodes take no part or stand for many, and what was found other than it is declared."""
         made = self.options.kind
         several = [*self.away, *(declared.contradictions(made, self.found) if made is not None else ())]
         return [f"note: {line}" for line in several]

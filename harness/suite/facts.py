@@ -21,6 +21,7 @@ from harness.model.refs import Family
 from harness.world.capabilities import Detector, Reads, takes_pods
 from harness.world.capabilities import addresses as families
 from harness.world.capabilities.reads import DNS_LABELS, SYSTEM
+from harness.world.nodes import sample
 
 CHEAP = ("nodes2", "nodes3", "v4", "v6", "dual", "faults")
 """What `features` tells: what takes no probe."""
@@ -99,7 +100,7 @@ class ClusterFacts:
 
     @property
     def node_names(self) -> list[str]:
-        """Their names."""
+        """Names of the Ready Linux nodes that take ordinary pods."""
         return [str(node["metadata"]["name"]) for node in self.nodes]
 
     @property
@@ -107,6 +108,17 @@ class ClusterFacts:
         """InternalIPs of all Ready Linux nodes."""
         several = [each for node in self._detector.reads.nodes for each in node["status"].get("addresses") or ()]
         return [str(each["address"]) for each in several if each["type"] == "InternalIP"]
+
+    @property
+    def sample(self) -> list[str]:
+        """Of those, the ones that stand for every node where a promise is about each (`nodes.sample`)."""
+        return sample(self.node_names)
+
+    @property
+    def sample_everywhere(self) -> list[str]:
+        """The same, with nodes that take no ordinary pods among them."""
+        ordinary = self.node_names
+        return sample(ordinary, others=[name for name in self.every_node if name not in ordinary])
 
     def node_address(self, name: str, family: Family) -> str:
         """A node's InternalIP of a family. Raises NotApplicable without one."""

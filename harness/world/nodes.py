@@ -5,12 +5,19 @@ Source: Node v1 (conditions, taints); the well-known label kubernetes.io/os.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.world.capabilities.reads import is_ready_linux, takes_pods
 
 Node = Mapping[str, Any]
+
+SAMPLE = 9
+"""Nodes that stand for all, at most: a pod and a look at each of a thousand would take hours and show no more, since one
+daemon of one version serves them. More than a handful, so that pools of nodes of several kinds are met."""
+
+ALWAYS = 5
+"""Of them, those on which the nine pods of an arena stand: the first ones by name."""
 
 
 class NoNodeError(Exception):
@@ -39,6 +46,30 @@ def kernels(nodes: Iterable[Node]) -> str:
     """The kernels of the nodes, each once."""
     told = (str(node.get("status", {}).get("nodeInfo", {}).get("kernelVersion") or "") for node in nodes)
     return ", ".join(sorted(set(filter(None, told))))
+
+
+def sample(names: Sequence[str], *, others: Sequence[str] = ()) -> list[str]:
+    """The nodes that stand for every node: all of them, or `SAMPLE`, the same ones each time.
+
+    Those where the arena stands, then some spread evenly over the rest, `others` (which take no ordinary pods) first.
+    """
+    if len(names) + len(others) <= SAMPLE:
+        return [*names, *others]
+    first, rest = names[:ALWAYS], [*others, *names[ALWAYS:]]
+    more = SAMPLE - len(first)
+    if more >= len(rest):
+        return [*first, *rest]
+    return [*first, *(rest[number * (len(rest) - 1) // (more - 1)] for number in range(more))]
+
+
+def sampled(nodes: Iterable[Node]) -> list[str]:
+    """The line that says so, where not every node is looked at."""
+    ready = sorted((node for node in nodes if is_ready_linux(node)), key=_name)
+    ordinary = [_name(node) for node in ready if takes_pods(node)]
+    chosen = sample(ordinary, others=[_name(node) for node in ready if not takes_pods(node)])
+    if len(chosen) == len(ready):
+        return []
+    return [f"of {len(ready)} nodes {len(chosen)} stand for every node: {', '.join(chosen)}"]
 
 
 def why_not(node: Node) -> str:

@@ -23,8 +23,8 @@ from harness.suite import (
 
 SLICES = "endpointslices.discovery.k8s.io"
 SERVICE_NAME = "kubernetes.io/service-name"
-CLIENTS = ("x/a", "y/b", "z/c")
-"""One client on each of three nodes."""
+CLIENTS = ("z/b", "y/b", "z/c")
+"""One client on each of three nodes, none of them in the namespace of the backends: y/b shares a node with x/c."""
 
 
 def settle(

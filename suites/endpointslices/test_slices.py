@@ -155,7 +155,7 @@ def test_edits_are_reverted(arena: Arena, check: Check, cluster: ClusterFacts) -
     arena.apply(service("svc", {"selector": {"pod": "a"}, "ports": [HTTP]}))
     settle(arena, check, cluster, "before the edit")
     (made,) = [each for each in slices(arena) if each["addressType"] == str(cluster.families[0])]
-    stranger = {"addresses": [arena.pods["z/b"].address(cluster.families[0])], "conditions": {"ready": True}}
+    stranger = {"addresses": [arena.pods["z/a"].address(cluster.families[0])], "conditions": {"ready": True}}
     space = arena.namespace("x")
     arena.kube.patch(SLICES, made["metadata"]["name"], {"endpoints": [stranger]}, namespace=space)
     settle(arena, check, cluster, "edit reverted")

@@ -24,8 +24,8 @@ from harness.suite import (
 HTTP = {"name": "http", "port": 80, "targetPort": 80}
 DATAGRAM = {"name": "udp", "port": 80, "protocol": "UDP", "targetPort": 80}
 ALL = {"app": "agent"}
-CLIENTS = ("x/a", "y/b", "z/c")
-"""One client on each of three nodes."""
+CLIENTS = ("z/b", "y/b", "z/c")
+"""One client on each of three nodes, none of them in the namespace of the backends: y/b shares a node with x/c."""
 
 
 def dials(cluster: ClusterFacts, *ports: int, answered: bool = True) -> list[Dial]:
@@ -57,7 +57,7 @@ def nobody_answers(
     Addresses and numbers are used again: somebody else's Service may answer meanwhile, and then nothing can be said. An
     answer that nobody signed came from outside: unclaimed packets leave by the default route.
     """
-    control = arena.pods["z/b"]
+    control = arena.pods["z/a"]
     asks = [*(Tcp(host, port) for host, port in targets), Tcp(control.address(), 80)]
     found: list[Difference] = []
     for client, results in arena.ask_all(dict.fromkeys(clients, asks)).items():

@@ -80,7 +80,7 @@ def test_only_terminating_pods_are_left(arena: Arena, check: Check, cluster: Clu
     settle(arena, check, cluster, "serving")
     arena.delete("pods", "d", grace=16)
     family = cluster.families[0]
-    entries = [Dial("y/b", via=Via.NODE_PORT, entry=node, family=family, answered=True) for node in cluster.node_names]
+    entries = [Dial("y/b", via=Via.NODE_PORT, entry=node, family=family, answered=True) for node in cluster.sample]
     several = [*dials(cluster, 80), *entries]
     check.eventually(
         "served by a terminating pod",

@@ -41,7 +41,7 @@ def dials(case: ServiceCase, cluster: ClusterFacts, clients: Iterable[str]) -> l
         for client in clients
         for (port, protocol), answered in wanted
         for via in ([case.via] if isinstance(case.via, Via) else case.via)
-        for entry in (cluster.node_names if via is Via.NODE_PORT else [""])
+        for entry in (cluster.sample if via is Via.NODE_PORT else [""])
     ]
 
 
@@ -55,7 +55,8 @@ def test_service(arena: Arena, check: Check, cluster: ClusterFacts, case: Servic
             "svc", namespace=space, patience=LB_PATIENCE, timeout=check.waits.loadbalancer_address
         )
 
-    clients = {*case.clients, *(one_per_node(arena, cluster) if case.every_node else ())}
+    backends = [ref for ref in arena.table if ref.startswith("x/")]
+    clients = {*case.clients, *(one_per_node(arena, cluster, but=backends) if case.every_node else ())}
     several = dials(case, cluster, sorted(clients))
 
     def look() -> Findings:

@@ -16,7 +16,7 @@ from harness.probe.pool import Pool
 from harness.probe.results import Result
 from harness.suite.arena import Arena, WorkerArena, packed_agent
 from harness.suite.flows import all_pairs
-from harness.world.ownership import Owner
+from harness.world.ownership import Owner, new_run_id
 
 CLOCK = RealClock()
 LANES = (Lane(80, "TCP"), Lane(81, "TCP"), Lane(80, "UDP"), Lane(81, "UDP"))
@@ -88,4 +88,4 @@ def until(leased: Arena, family: Family, *, reached: bool) -> bool:
 def worker(kube: Kube, *, image: str = "python:3") -> WorkerArena:
     """A worker's arena, not yet made."""
     agent = packed_agent(image)
-    return WorkerArena(kube, Owner("bench"), agent, pool=Pool(kube), waits=Waits())
+    return WorkerArena(kube, Owner(new_run_id()), agent, pool=Pool(kube), waits=Waits())
