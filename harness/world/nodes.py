@@ -13,8 +13,8 @@ from harness.world.capabilities.reads import is_ready_linux, takes_pods
 Node = Mapping[str, Any]
 
 SAMPLE = 9
-"""Nodes that stand for all, at most: a pod and a look at each of a thousand would take hours and show no more, since one
-daemon of one version serves them. More than a handful, so that pools of nodes of several kinds are met."""
+"""Nodes that stand for all, at most: looking at each of a thousand would take hours and hardly show more, as the same
+daemons serve them all. More than a handful, so that nodes of several kinds are met."""
 
 ALWAYS = 5
 """Of them, those on which the nine pods of an arena stand: the first ones by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,6 +111,28 @@ def test_a_policy_is_in_force_before_its_table_is_timed(
         return
     with pytest.raises(NotMeasuredError, match=raises):
         real._enforce(arena, Family.V4)
+
+
+def test_a_table_is_timed_with_what_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that a burst lost are counted, and the time for asking them again; what stays lost is missed."""
+    asked = real.Asked()
+    cells = [dict.fromkeys(range(324), Seen.REACHED), {**dict.fromkeys(range(323), Seen.REACHED), 323: Seen.SILENT}]
+    looks = itertools.count()
+
+    def look(*_: object, **__: object) -> tuple[None, dict[int, Seen]]:
+        last = next(looks) == real.TABLES - 1
+        asked.note([{}] * (324 + 2 * last))
+        return None, cells[last]
+
+    ticks = itertools.accumulate(0.1 if number % 2 else 9 for number in itertools.count())
+    monkeypatch.setattr(real, "open_table", look)
+    monkeypatch.setattr(real, "CLOCK", SimpleNamespace(now=lambda: next(ticks)))
+    arena: Any = SimpleNamespace(table=tuple("abcdefghi"))
+    median, slowest, again, lost = real._table(arena, Family.V4, asked, "a table")
+    assert median.measured == pytest.approx(0.1)
+    assert slowest.measured == pytest.approx(0.1)
+    assert again.measured == 2
+    assert (lost.measured, lost.kept) == (1, False)
 
 
 @pytest.mark.parametrize(

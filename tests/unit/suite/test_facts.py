@@ -272,3 +272,24 @@ def test_a_pod_on_every_node(ground: Ground) -> None:
     assert sorted(arena.pods[ref].node for ref in refs) == ["n1", "n2", "n3", "n9"]
     assert len([ref for ref in refs if ref not in arena.table]) == 1
     assert ground.kube.objects["pods", *ground.base.name("x/node-0")]["spec"]["tolerations"]
+
+
+def test_a_pod_on_every_node_but_some(ground: Ground) -> None:
+    """Who is to be no client is none, and the node is looked at all the same."""
+    arena = ground.lease()
+    refs = one_per_node(arena, facts(ground.kube), but=["x/a", "x/b", "x/c", "y/a"])
+    assert sorted(arena.pods[ref].node for ref in refs) == ["n1", "n2", "n3"]
+    assert not {"x/a", "x/b", "x/c", "y/a"} & set(refs)
+
+
+def test_a_pod_on_nine_of_many_nodes(ground: Ground) -> None:
+    """A large cluster is looked at by a sample, in which the control plane is met."""
+    for number in range(4, 40):
+        ground.kube.put(node(f"n{number:02}"))
+    ground.kube.put(node("t1", taints=[{"key": "control-plane", "effect": "NoSchedule"}]))
+    arena, found = ground.lease(), facts(ground.kube)
+    there = {arena.pods[ref].node for ref in one_per_node(arena, found)}
+    assert there == set(found.sample_everywhere)
+    assert len(there) == 9
+    assert "t1" in there
+    assert "t1" not in found.sample

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.world.nodes import NoNodeError, absent, must_be_some
+from harness.world.nodes import ALWAYS, SAMPLE, NoNodeError, absent, must_be_some, sample, sampled
 
 
 def node(name: str, ready: str | None = "True", *, os: str = "linux", **spec: Any) -> dict[str, Any]:
@@ -49,3 +49,36 @@ def test_a_run_without_a_fit_node_is_refused(nodes: list[dict[str, Any]], told: 
     with pytest.raises(NoNodeError) as refused:
         must_be_some(nodes)
     assert str(refused.value) == f"no node is Ready and takes ordinary pods: {told}"
+
+
+def test_few_nodes_stand_for_themselves() -> None:
+    """As many as a sample may have are all looked at, tainted ones among them, and nothing is said of it."""
+    names = [f"n{number}" for number in range(SAMPLE - 1)]
+    assert sample(names, others=["control"]) == [*names, "control"]
+    assert sampled([*map(node, names), node("control", **TAINTED), node("away", "False")]) == []
+
+
+@pytest.mark.parametrize("others", [[], ["control-1", "control-2", "control-3"]])
+def test_nine_stand_for_a_thousand(others: list[str]) -> None:
+    """The arena's nodes and some over the whole range, first those that take no ordinary pods; always the same ones."""
+    names = [f"n{number:03}" for number in range(1000)]
+    chosen = sample(names, others=others)
+    assert chosen == sample(list(names), others=list(others))
+    assert len(set(chosen)) == len(chosen) == SAMPLE
+    assert chosen[:ALWAYS] == names[:ALWAYS]
+    assert chosen[-1] == names[-1]
+    assert not others or others[0] in chosen
+
+
+def test_a_few_ordinary_nodes_and_many_others() -> None:
+    """Where only two take pods the rest of the sample is of the others."""
+    chosen = sample(["a", "b"], others=[f"t{number:02}" for number in range(20)])
+    assert len(set(chosen)) == SAMPLE
+    assert chosen[:3] == ["a", "b", "t00"]
+    assert chosen[-1] == "t19"
+
+
+def test_a_sample_is_said() -> None:
+    """One line names the nodes that stand for the others."""
+    (told,) = sampled([node(f"n{number:02}") for number in range(20)])
+    assert told == "of 20 nodes 9 stand for every node: n00, n01, n02, n03, n04, n05, n09, n14, n19"
