@@ -30,7 +30,7 @@ from harness.oracle.services import (
 )
 from harness.oracle.snapshot import Snapshot
 from harness.probe.asks import Ask, Tcp, Udp
-from harness.probe.results import Answer, Result
+from harness.probe.results import Result
 from harness.suite.arena import Arena, ArenaPod
 from harness.suite.check import Findings
 from harness.suite.proof import answered_by, uncontrolled
@@ -135,7 +135,7 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
         found += [replace(each, what=f"{plan.dial}: {each.what}") for each in differences]
         if differences:
             bad.append(plan.dial)
-            symptoms |= _symptoms(plan, results)
+            symptoms |= _symptoms(plan, arrivals)
     if not found:
         return Findings()
     if bad:
@@ -146,7 +146,7 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
         frozenset(symptoms),
         asked="\n".join(str(plan.dial) for plan in plans),
         rule="\n".join(dict.fromkeys(each.rule for each in found if each.rule)),
-        evidence=(*_places(arena, bad, plans), *slices_text(snapshot, service)),
+        evidence=(*_places(arena, bad, plans), *_strangers(plans, told), *slices_text(snapshot, service)),
         repeat=f"kubectl -n {space} get service,endpointslices -o wide",
     )
 
@@ -158,6 +158,16 @@ def _places(arena: Arena, bad: Sequence[Dial], plans: Sequence[Attempts]) -> lis
     if not wrong or not right:
         return []
     return [f"differs only for clients on {', '.join(sorted(wrong))}; as promised from {', '.join(sorted(right))}"]
+
+
+def _strangers(plans: Sequence[Attempts], told: Sequence[Sequence[Result]]) -> list[str]:
+    """Dials that nobody may answer and somebody outside did: it counts as silence, and is none on the wire."""
+    return [
+        f"{plan.dial}: somebody outside answered, unsigned: packets that no rule claims leave by the default route"
+        for plan, results in zip(plans, told, strict=True)
+        if not plan.delivery.backends
+        and any(each.seen is Seen.REACHED and answered_by(each) is None for each in results)
+    ]
 
 
 def _asked(arena: Arena, plans: Sequence[Attempts]) -> tuple[list[list[Result]], list[Difference]]:
@@ -314,27 +324,28 @@ def _of_family(addresses: Sequence[str], dial: Dial) -> str:
     raise NotApplicable(f"there is no {dial.family} address to dial as {dial.via}")
 
 
-def _symptoms(plan: Attempts, results: Sequence[Result]) -> set[Symptom]:
+def _symptoms(plan: Attempts, arrivals: Sequence[Arrival]) -> set[Symptom]:
     delivery, found = plan.delivery, set[Symptom]()
     allowed = {(backend.address, backend.port) for backend in delivery.backends}
     own = {(backend.address, backend.port) for backend in delivery.own_backends}
-    answers = [(_end(result.answer), result.answer) for result in results if result.answer is not None]
-    ends = {end for end, _ in answers}
-    if any(result.seen is Seen.UNMEASURED for result in results):
+    reached = [(_end(each), each) for each in arrivals if each.seen is Seen.REACHED]
+    ends = {end for end, _ in reached}
+    if any(each.seen is Seen.UNMEASURED for each in arrivals):
         found.add(Symptom.UNMEASURED)
     if ends - allowed:
         found.add(Symptom.WRONG_BACKEND)
     if allowed - ends and delivery.affinity is None:
         found.add(Symptom.MISSING_BACKEND)
-    if any(result.seen in {Seen.SILENT, Seen.REFUSED} for result in results) and not ends - allowed:
+    if any(each.seen in {Seen.SILENT, Seen.REFUSED} for each in arrivals) and not ends - allowed:
         found.add(Symptom.SERVICE_ADDRESS_FAILS)
-    if any(end not in own and not delivery.source.admits(answer.saw_address) for end, answer in answers):
+    if any(each.source and end not in own and not delivery.source.admits(each.source) for end, each in reached):
         found.add(Symptom.WRONG_SOURCE)
     return found
 
 
-def _end(answer: Answer) -> tuple[str, int]:
-    return str(ipaddress.ip_address(answer.local_address)), int(answer.local.rpartition(":")[2])
+def _end(each: Arrival) -> tuple[str, int]:
+    """Where an answer came from; one that nobody signed came from nowhere we know."""
+    return (str(ipaddress.ip_address(each.address)), each.port) if each.address else ("", 0)
 
 
 def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], dial: Dial) -> set[Symptom]:

@@ -130,7 +130,19 @@ def test_a_service_without_endpoints_refuses(ground: Ground) -> None:
     ground.service()
     assert looked(ground, Dial(CLIENT, answered=False)).verdict is Verdict.PASS
     ground.network.lies.append(at_service(ground, lambda told: Result(told.ask, told.pod, Seen.SILENT)))
-    assert looked(ground, Dial(CLIENT, answered=False)).verdict is Verdict.FAIL
+    findings = looked(ground, Dial(CLIENT, answered=False))
+    assert (findings.verdict, layer(findings)) == (Verdict.FAIL, "service proxy")
+
+
+def test_an_outsider_who_answers_for_nobody_is_the_proxys_fault(ground: Ground) -> None:
+    """Packets that nobody refuses leave by the default route: whoever answers there, the proxy is named, and why."""
+    ground.service()
+    stranger = at_service(ground, lambda told: Result(told.ask, told.pod, Seen.REACHED, error="not one of our servers"))
+    ground.network.lies.append(stranger)
+    findings = looked(ground, Dial(CLIENT, answered=False))
+    assert (findings.verdict, layer(findings)) == (Verdict.FAIL, "service proxy")
+    assert "silent" in str(findings.differences)
+    assert any("somebody outside answered" in line for line in findings.evidence)
 
 
 def test_a_port_that_is_not_there_may_be_silent(ground: Ground) -> None:
