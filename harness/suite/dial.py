@@ -60,6 +60,9 @@ class Dial:
     answered: bool | None = None
     """Whether the test is about an answer (True) or about nobody answering (False). Where the API's objects call for
     the other, the test is not on the ground it was written for: UNKNOWN, not a pass of something else."""
+    refusal: bool = True
+    """Whether nobody answering has to be a refusal. A test about something else takes silence for it as well: refusing
+    is a promise of its own, and one that is broken is told once."""
 
     def __str__(self) -> str:
         where = f" at {self.entry}" if self.entry else ""
@@ -128,18 +131,18 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
     """Make all attempts at once, and judge them."""
     told, found = _asked(arena, plans)
     symptoms: set[Symptom] = {Symptom.CONTROL_FAILED} if found else set()
-    bad: list[Dial] = []
+    bad: list[Attempts] = []
     for plan, results in zip(plans, told, strict=True):
         arrivals = [arrival(result, nobody=not plan.delivery.backends) for result in results]
         differences = judge_arrivals(plan.delivery, arrivals, complete=plan.dial.complete)
         found += [replace(each, what=f"{plan.dial}: {each.what}") for each in differences]
         if differences:
-            bad.append(plan.dial)
+            bad.append(plan)
             symptoms |= _symptoms(plan, arrivals)
     if not found:
         return Findings()
     if bad:
-        symptoms |= _below(arena, snapshot, service, bad[0])
+        symptoms |= _below(arena, bad[0])
     space = service["metadata"]["namespace"]
     return Findings(
         tuple(found),
@@ -151,9 +154,9 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
     )
 
 
-def _places(arena: Arena, bad: Sequence[Dial], plans: Sequence[Attempts]) -> list[str]:
+def _places(arena: Arena, bad: Sequence[Attempts], plans: Sequence[Attempts]) -> list[str]:
     """Where the clients of wrong dials stand, if all was well on other nodes: each node has a proxy of its own."""
-    wrong = {arena.pods[dial.client].node for dial in bad}
+    wrong = {arena.pods[plan.dial.client].node for plan in bad}
     right = {arena.pods[plan.dial.client].node for plan in plans} - wrong
     if not wrong or not right:
         return []
@@ -219,7 +222,7 @@ def _control(arena: Arena, dial: Dial) -> tuple[ArenaPod, Ask]:
 
 def expected(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: Arena) -> Delivery:
     """What the oracle expects of a dial."""
-    return deliver(
+    made = deliver(
         snapshot,
         service,
         via=dial.via,
@@ -229,6 +232,7 @@ def expected(snapshot: Snapshot, service: Mapping[str, Any], dial: Dial, arena: 
         protocol=dial.protocol,
         entry=dial.entry,
     )
+    return made if dial.refusal else replace(made, failure=Failure.DEAD)
 
 
 def _client(snapshot: Snapshot, pod: ArenaPod) -> Client:
@@ -348,23 +352,24 @@ def _end(each: Arrival) -> tuple[str, int]:
     return (str(ipaddress.ip_address(each.address)), each.port) if each.address else ("", 0)
 
 
-def _below(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], dial: Dial) -> set[Symptom]:
-    """What the layers below a Service look like to the client of a dial that went wrong."""
-    found = {Symptom.SLICES_RIGHT}
-    selector = (service["spec"].get("selector") or {}).items()
-    space = service["metadata"]["namespace"]
-    behind = {f"{space}/{pod['metadata']['name']}" for pod in snapshot.pods_in(space) if _selected(pod, selector)}
-    pods = [pod for pod in arena.pods.values() if pod.full in behind]
+def _below(arena: Arena, plan: Attempts) -> set[Symptom]:
+    """What the layers below a Service look like to the client of a dial that went wrong.
+
+    Pods that are no backends may be silent: they are not asked.
+    """
+    found, dial = {Symptom.SLICES_RIGHT}, plan.dial
+    behind = {(each.address, each.port) for each in plan.delivery.backends}
+    pods = [(pod, port) for pod in arena.pods.values() for address, port in behind if address in pod.addresses]
     if not pods:
         return found
     patience = arena.waits.denied_retry_timeout
+<<<<<<< HEAD
     asker = arena.table[0] if arena.pods[dial.client].outside else dial.client  # pods are not promised to be reached
     told = arena.ask(asker, *(Tcp(pod.address(dial.family), 80, timeout=patience) for pod in pods))
+=======
+    told = arena.ask(dial.client, *(Tcp(pod.address(dial.family), port, timeout=patience) for pod, port in pods))
+>>>>>>> 72d0eb8 (Take silence for nobody where refusing is not what a test is about, and ask no pods that are no backends)
     if any(result.seen is Seen.UNMEASURED for result in told):
         return found
-    works = all(answered_by(result) == pod.full for pod, result in zip(pods, told, strict=True))
+    works = all(answered_by(result) == pod.full for (pod, _), result in zip(pods, told, strict=True))
     return found | {Symptom.POD_ADDRESS_WORKS if works else Symptom.POD_ADDRESS_FAILS}
-
-
-def _selected(pod: Mapping[str, Any], selector: Any) -> bool:
-    return bool(selector) and selector <= (pod["metadata"].get("labels") or {}).items()

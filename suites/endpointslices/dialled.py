@@ -36,12 +36,15 @@ def settle(
     port: int = 80,
     family: Family | None = None,
     ending: str | None = None,
+    refusal: bool = False,
 ) -> None:
     """Wait until the slices of `svc` are what its pods call for, each endpoint answers, and the Service delivers.
 
-    `ending`: a pod that is being deleted. What is said of it counts only while it still answers.
+    `ending`: a pod that is being deleted. What is said of it counts only while it still answers. `refusal`: whether a
+    Service without endpoints has to refuse; silence is as good otherwise, where slices are what a test is about.
     """
-    dials = [Dial(client, port=port, family=family or cluster.families[0]) for client in CLIENTS]
+    at = family or cluster.families[0]
+    dials = [Dial(client, port=port, family=at, refusal=refusal) for client in CLIENTS]
 
     def look() -> Findings:
         several = [service_findings(arena, "svc", dials), endpoints_answer(arena)]

@@ -136,7 +136,7 @@ def test_ended_pods_are_absent(arena: Arena, check: Check, cluster: ClusterFacts
     )
     spec = {"selector": {"app": "ended"}, "publishNotReadyAddresses": True, "ports": [HTTP]}
     arena.apply(service("svc", spec))
-    settle(arena, check, cluster, "ended")
+    settle(arena, check, cluster, "ended", refusal=True)
 
 
 @requirement("EPS-003", "EPS-038")
@@ -195,7 +195,7 @@ def test_services_without_slices(arena: Arena, check: Check, cluster: ClusterFac
         service("svc", {"ports": [HTTP]}),
         service("elsewhere", {"type": "ExternalName", "externalName": "target.example.test", "selector": ALL}),
     )
-    settle(arena, check, cluster, "selectorless Service refuses")
+    settle(arena, check, cluster, "selectorless Service answers nobody")
 
     def look() -> Findings:
         return Findings.joined(slice_findings(arena, name) for name in ("svc", "elsewhere"))

@@ -29,9 +29,11 @@ CLIENTS = ("z/b", "y/b", "z/c")
 
 
 def dials(cluster: ClusterFacts, *ports: int, answered: bool = True) -> list[Dial]:
-    """Every client at these TCP ports of the ClusterIP, in the cluster's first family."""
+    """Every client at these TCP ports of the ClusterIP, in the first family; silence is as good as a refusal."""
     family = cluster.families[0]
-    return [Dial(client, port=port, family=family, answered=answered) for client in CLIENTS for port in ports]
+    return [
+        Dial(client, port=port, family=family, answered=answered, refusal=False) for client in CLIENTS for port in ports
+    ]
 
 
 def settle(

@@ -44,14 +44,9 @@ def test_unready_pods_are_published(arena: Arena, check: Check, cluster: Cluster
     arena.start({"x/d": UNREADY})
     spec = {"selector": {"app": "toggled"}, "ports": [HTTP]}
     arena.apply(service("svc", spec))
-    refused = dials(cluster, 80, answered=False)
-    waits = check.waits
-    check.eventually(
-        "not published",
-        lambda: service_findings(arena, "svc", refused),
-        within=waits.service_program,
-        spacing=waits.refusal_spacing,
-    )
+    nobody = dials(cluster, 80, answered=False)
+    within = check.waits.service_program
+    check.eventually("not published", lambda: service_findings(arena, "svc", nobody), within=within)
     arena.apply(service("svc", {**spec, "publishNotReadyAddresses": True}))
     settle(arena, check, cluster, "published")
 
