@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import yaml
 
 from harness.clusters.provider import ClusterError
+from harness.clusters.tested import Tested
 from harness.effects.deployed import deployed
 
 FAMILIES = ("ipv4", "ipv6", "dual")
@@ -134,6 +135,7 @@ class Addon:
     """A manifest of ours for when it is rolled out; `%name%` in it stands for what the cluster has."""
     images: tuple[str, ...] = ()
     kubernetes: str = ""
+    """The versions its own project tests it with, as `Tested` reads them."""
     capabilities: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     passed: Passed | None = None
@@ -208,6 +210,8 @@ class Addon:
         passed = told.get("passed")
         read["passed"] = Passed(**{key: str(value) for key, value in passed.items()}) if passed else None
         read["images"] = listed(told, "images")
+        if isinstance(versions := told.get("kubernetes"), str):
+            Tested.parse(versions)
         # YAML reads a bare yes as true.
         said = {
             key: {True: "yes", False: "no"}.get(value, value) for key, value in told.get("capabilities", {}).items()

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.clusters import cni
+from harness.clusters.addon import Addon
 from harness.clusters.kind import Request
+from harness.clusters.tested import Tested
 from harness.model.capability import Fact, State
 
 EMBEDDED: Mapping[str, str] = {"network-policy": "yes", "lb": "yes"}
@@ -50,11 +52,12 @@ def of_families(families: str) -> dict[str, str]:
 
 
 def contradictions(request: Request, found: Facts) -> list[str]:
-    """A line for everything that was found other than it is declared, for a cluster made as requested."""
+    """A line for everything that is not as declared, or not declared for it, in a cluster made as requested."""
     plugin, families, kube_proxy = request.cni, request.chosen_families, request.chosen_proxy
     return [
         *_other_plugin(plugin, found.get("cni")),
         *_no_addresses(request, found.get("lb")),
+        *(line for each in (plugin, *request.extras) for line in _untested(each, found.get("kubernetes"))),
         *(
             _line(plugin, declared, fact)
             for declared, fact in _comparable(families, kube_proxy, found)
@@ -100,6 +103,14 @@ def _line(plugin: cni.Cni, declared: str, fact: Fact) -> str:
 def _no_addresses(request: Request, found: Fact | None) -> Iterator[str]:
     if not request.lb.absent and found is not None and found.state is State.NO:
         yield f"{request.lb} was installed, but no LoadBalancer was found: {found.why}"
+
+
+def _untested(addon: Addon, found: Fact | None) -> Iterator[str]:
+    if found is None or found.state is not State.YES or not addon.kubernetes:
+        return
+    if not Tested.parse(addon.kubernetes).holds(found.value):
+        told = f"its own project tests it with Kubernetes {addon.kubernetes}"
+        yield f"{addon} {addon.version}: {told}, and this is {found.value}"
 
 
 def _other_plugin(plugin: cni.Cni, found: Fact | None) -> Iterator[str]:

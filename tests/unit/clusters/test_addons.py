@@ -152,6 +152,8 @@ def test_images_are_found_in_everything_that_makes_pods() -> None:
         ({"ready": [{"kind": "Job", "namespace": "a", "name": "b"}]}, "ready: kind: Job is none of DaemonSet"),
         ({"version": 1.1}, "version: 1.1 is not text: put it in quotes"),
         ({"kubernetes": 1.34}, "kubernetes: 1.34 is not text"),
+        ({"kubernetes": "documented"}, "kubernetes: 'documented' is no range such as '1.32 to 1.34' or 'to 1.29'"),
+        ({"kubernetes": "1.34 to 1.32"}, "kubernetes: '1.34 to 1.32' ends before it begins"),
         ({"images": "foo"}, "images: 'foo' is not a list"),
         ({"images": [5]}, "images: 5 is not text"),
         ({"container": {**CONTAINER, "says": True}}, "container: says: True is not text"),

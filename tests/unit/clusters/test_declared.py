@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.clusters import cni, declared
+from harness.clusters.ingress import Ingress
 from harness.clusters.kind import Request
 from harness.clusters.loadbalancer import LoadBalancer
 from harness.model.capability import NEEDS, Fact
@@ -86,6 +87,27 @@ def test_a_load_balancer_that_was_installed_is_held_to_it() -> None:
     without = Request(cni=cni.load("kindnet"))
     assert "lb" not in declared.of_request(without)
     assert declared.contradictions(without, {"lb": NO}) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "tested"),
+    [("v1.31.9", False), ("v1.32.0", True), ("v1.34.7", True), ("v1.35.0", False), ("v2.0.0", False), ("odd", True)],
+)
+def test_versions_that_an_add_on_is_not_tested_with_are_pointed_out(version: str, *, tested: bool) -> None:
+    """Its own project's range is told beside what this cluster is; it may work, so that nothing is refused."""
+    asked = Request(cni=cni.load("kindnet"), ingress=Ingress.load("contour"))
+    lines = declared.contradictions(asked, {"kubernetes": Fact.yes(version, why="the API")})
+    said = f"Ingress contour v1.33.6: its own project tests it with Kubernetes 1.32 to 1.34, and this is {version}"
+    assert lines == ([] if tested else [said])
+
+
+def test_a_range_may_have_no_beginning() -> None:
+    """Weave's continuation says only up to where."""
+    asked = Request(cni=cni.load("weave"), families="ipv4")
+    (line,) = declared.contradictions(asked, {"kubernetes": Fact.yes("v1.36.2", why="the API")})
+    assert "Kubernetes to 1.29" in line
+    assert declared.contradictions(asked, {"kubernetes": Fact.yes("v1.9.0", why="the API")}) == []
+    assert declared.contradictions(asked, {"kubernetes": Fact.unknown("no rights")}) == []
 
 
 @pytest.mark.parametrize(
