@@ -363,12 +363,8 @@ def _below(arena: Arena, plan: Attempts) -> set[Symptom]:
     if not pods:
         return found
     patience = arena.waits.denied_retry_timeout
-<<<<<<< HEAD
     asker = arena.table[0] if arena.pods[dial.client].outside else dial.client  # pods are not promised to be reached
-    told = arena.ask(asker, *(Tcp(pod.address(dial.family), 80, timeout=patience) for pod in pods))
-=======
-    told = arena.ask(dial.client, *(Tcp(pod.address(dial.family), port, timeout=patience) for pod, port in pods))
->>>>>>> 72d0eb8 (Take silence for nobody where refusing is not what a test is about, and ask no pods that are no backends)
+    told = arena.ask(asker, *(Tcp(pod.address(dial.family), port, timeout=patience) for pod, port in pods))
     if any(result.seen is Seen.UNMEASURED for result in told):
         return found
     works = all(answered_by(result) == pod.full for (pod, _), result in zip(pods, told, strict=True))

@@ -43,7 +43,7 @@ def at_nodes(
     cluster: ClusterFacts, *, protocol: str = "TCP", nodes: Iterable[str] = (), answered: bool = True
 ) -> list[Dial]:
     """From outside at the NodePort of port 80 of every node, or of these, in each family of the cluster."""
-    ways = [(family, node) for family in cluster.families for node in nodes or cluster.node_names]
+    ways = [(family, node) for family in cluster.families for node in nodes or cluster.sample]
     return [
         Dial(
             OUTSIDE,
@@ -102,7 +102,7 @@ def test_local_node_ports(arena: Arena, check: Check, cluster: ClusterFacts, out
     """With externalTrafficPolicy Local only nodes with a backend answer outside, and the backend sees who asked."""
     arena.apply(service("one", {"type": "NodePort", "selector": ONE, "ports": [HTTP], **DUAL}))
     backend = arena.pods["x/a"].node
-    others = [name for name in cluster.node_names if name != backend]
+    others = [name for name in cluster.sample if name != backend]
     local = [*at_nodes(cluster, nodes=[backend]), *at_nodes(cluster, nodes=others, answered=False)]
     for policy, several in (("Local", local), ("Cluster", at_nodes(cluster))):
         arena.patch("services", "one", {"spec": {"externalTrafficPolicy": policy}})
@@ -116,7 +116,7 @@ def test_large_bodies(arena: Arena, check: Check, cluster: ClusterFacts, outside
     number, target = made["spec"]["ports"][0]["nodePort"], arena.pods["x/a"]
 
     def look() -> Findings:
-        ways = [(name, family) for family in cluster.families for name in cluster.node_names]
+        ways = [(name, family) for family in cluster.families for name in cluster.sample]
         told = arena.ask(
             OUTSIDE, *(Payload(cluster.node_address(name, family), number, LARGE) for name, family in ways)
         )
@@ -156,7 +156,7 @@ def test_who_a_balancer_turns_away(arena: Arena, check: Check, cluster: ClusterF
     single = {"ipFamilyPolicy": "SingleStack", "selector": ALL, "ports": [HTTP]}
     for name in ("walled", "moved"):
         balanced(arena, check, cluster, name, {**single, "loadBalancerSourceRanges": [_alone(own)]})
-    both, node = at_balancer([family]), at_nodes(cluster, nodes=cluster.node_names[:1])
+    both, node = at_balancer([family]), at_nodes(cluster, nodes=cluster.sample[:1])
     services_settle(arena, check, "listed sources pass", {"walled": both, "moved": both})
     arena.patch("services", "walled", {"spec": {"loadBalancerSourceRanges": nobody}})
     before = _front_end(arena, "moved")
