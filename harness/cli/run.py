@@ -1,7 +1,7 @@
 """`harness run`: the installed suites, from any directory, selected by the same names as `pytest suites`.
 
 Everything is handed to pytest as it was written; only names that begin with a suite package's (`suites/netpol`,
-`suites/netpol/test_tables.py::test_table[POL-101]`) are turned into paths of the installed package.
+`suites/netpol/test_tables.py::test_table[isolation]`) are turned into paths of the installed package.
 """
 
 from __future__ import annotations

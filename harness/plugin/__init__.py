@@ -27,7 +27,7 @@ from harness.plugin.fixtures import (
 )
 from harness.plugin.hooks import Controller, Recorder
 from harness.plugin.owner import tell_selected, tie_to
-from harness.plugin.session import PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
+from harness.plugin.session import APART, PASSED, RUN, SETTLED, WORKER, RunSession, WorkerSession
 from harness.world.ownership import Owner
 
 __all__ = [
@@ -109,6 +109,8 @@ def pytest_runtest_makereport(
         outcomes.stamp(item, report, call.excinfo.value if call.excinfo else None)
         if settled := item.stash.get(SETTLED, None):
             setattr(report, "harness_settled", settled)  # noqa: B010  # pytest's type does not know it
+        if report.when == "call" and (apart := item.stash.get(APART, None)):
+            setattr(report, "harness_apart", apart)  # noqa: B010  # likewise
     return report
 
 

@@ -14,7 +14,7 @@ from harness.kube.client import Kube
 from harness.model.capability import Fact
 from harness.model.judgement import Unmeasured
 from harness.plugin import outcomes
-from harness.plugin.session import PASSED, SETTLED, WORKER, WorkerSession
+from harness.plugin.session import APART, PASSED, SETTLED, WORKER, WorkerSession
 from harness.probe.pool import Pool
 from harness.suite import detection
 from harness.suite.arena import Arena, ArenaPod, WorkerArena, packed_agent
@@ -145,7 +145,7 @@ def check(request: pytest.FixtureRequest, pytestconfig: pytest.Config, last_chan
         waits=waits,
         change=last_change,
     )
-    item.stash[SETTLED] = judge.settled
+    item.stash[SETTLED], item.stash[APART] = judge.settled, judge.apart
     yield judge
     if not judge.done and item.stash.get(PASSED, False):
         raise judge.unknown("the test ended without judging anything")

@@ -36,6 +36,7 @@ from harness.world.rights import NotAllowedError, must_be_allowed
 from harness.world.tenancy import Tenancy
 
 SETTLED = pytest.StashKey[dict[str, float]]()
+APART = pytest.StashKey[dict[str, str]]()
 """How long what a test waited for took to converge, by name, in seconds."""
 
 PASSED = pytest.StashKey[bool]()
@@ -188,6 +189,7 @@ class RunSession:
             seconds=report.duration,
             worker=getattr(report, "worker_id", "main"),
             settled=dict(getattr(report, "harness_settled", {})),
+            apart=dict(getattr(report, "harness_apart", {})),
         )
         earlier = next((test for test in self.tests if test.name == record.name), None)
         if earlier is None:
@@ -291,6 +293,8 @@ def _both(earlier: TestRecord, later: TestRecord) -> TestRecord:
         reason="\n\n".join(dict.fromkeys(reasons)),
         seconds=earlier.seconds + later.seconds,
         settled={**earlier.settled, **later.settled},
+        # What troubled the end of a test is no requirement's in particular: none of them is better off.
+        apart={id_: max(verdict, later.verdict, key=outcomes.SEVERITY.index) for id_, verdict in earlier.apart.items()},
     )
 
 

@@ -136,6 +136,9 @@ def _test(told: Mapping[str, Any]) -> TestRecord:
         raise ValueError(f"verdict {told['verdict']!r} of {told['name']} is none of {', '.join(ORDER)}")
     if not isinstance(told["ids"], list):
         raise TypeError(f"the ids of {told['name']} are no list")
+    apart = {str(id_): str(verdict) for id_, verdict in told.get("apart", {}).items()}
+    if strange := sorted(set(apart.values()) - set(ORDER)):
+        raise ValueError(f"verdict {strange[0]!r} in {told['name']} is none of {', '.join(ORDER)}")
     return TestRecord(
         name=str(told["name"]),
         ids=tuple(str(each) for each in told["ids"]),
@@ -145,4 +148,5 @@ def _test(told: Mapping[str, Any]) -> TestRecord:
         seconds=float(told.get("seconds", 0.0)),
         worker=str(told.get("worker", "")),
         settled={str(name): float(value) for name, value in told.get("settled", {}).items()},
+        apart=apart,
     )

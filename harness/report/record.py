@@ -7,8 +7,10 @@ did not come to its end says so, and what it did not come to.
 from __future__ import annotations
 
 import enum
+import itertools
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 VERSION = 1
@@ -41,7 +43,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class TestRecord:
-    """One test's judgement. `settled` says, by what was waited for, how many seconds it took to converge."""
+    """One test's judgement. `settled` says, by what was waited for, how many seconds it took to converge.
+
+    `apart` has the verdicts of requirements that the test judged one by one; of the others its own is the verdict.
+    """
 
     __test__ = False  # pytest collects classes by that name
 
@@ -53,6 +58,29 @@ class TestRecord:
     seconds: float = 0.0
     worker: str = ""
     settled: Mapping[str, float] = field(default_factory=dict)
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+    def about(self, id_: str) -> TestRecord:
+        """The same with the verdict of this one requirement, and what was said of it."""
+        if id_ not in self.apart:
+            return self
+        return replace(
+            self, verdict=self.apart[id_], reason="" if self.apart[id_] == "PASS" else _part(self.reason, id_)
+        )
+
+    def with_verdict(self, verdict: str) -> tuple[str, ...]:
+        """The requirements that have this verdict."""
+        return tuple(id_ for id_ in self.ids if self.apart.get(id_, self.verdict) == verdict)
+
+
+def _part(reason: str, id_: str) -> str:
+    """What a reason that tells of several requirements says of one: from the line that names it to the next such."""
+    lines = reason.splitlines()
+    heads = [number for number, line in enumerate(lines) if re.match(r"(FAIL|UNKNOWN): .* \[\S+\]$", line)]
+    for start, end in itertools.pairwise([*heads, len(lines)]):
+        if lines[start].endswith(f" [{id_}]"):
+            return "\n".join(lines[start:end]).strip()
+    return reason
 
 
 @dataclass(frozen=True)
@@ -88,7 +116,7 @@ class RunRecord:
         found: dict[str, str] = {}
         for test in self.tests:
             for id_ in test.ids:
-                found[id_] = max(found.get(id_, "SKIP"), test.verdict, key=ORDER.index)
+                found[id_] = max(found.get(id_, "SKIP"), test.about(id_).verdict, key=ORDER.index)
         return dict(sorted(found.items()))
 
     def tally(self) -> dict[str, int]:

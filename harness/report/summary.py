@@ -21,8 +21,9 @@ def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
     yield f"{len(run.requirements())} requirements asked: {told or 'none'}"
     for verdict in ("FAIL", "UNKNOWN"):
         for test in run.tests:
-            if test.verdict == verdict:
-                yield f"{verdict:8}{' '.join(test.ids)}  {test.promise or test.name}"
+            those = test.with_verdict(verdict)
+            if those or test.verdict == verdict:
+                yield f"{verdict:8}{' '.join(those)}  {test.promise or test.name}"
     skipped = [test for test in run.tests if test.verdict == "SKIP"]
     reasons: dict[str, list[str]] = {}
     for test in skipped:

@@ -44,7 +44,15 @@ from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.faults import planted
-from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_control, open_table
+from harness.suite.flows import (
+    Settled,
+    all_pairs,
+    ask_cells,
+    judge_policies,
+    open_control,
+    open_table,
+    settle_policies,
+)
 from harness.suite.marks import exclusive, requirement, waits
 from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
@@ -103,6 +111,7 @@ __all__ = [
     "Seen",
     "Send",
     "Serve",
+    "Settled",
     "StopServing",
     "Symptom",
     "Tcp",
@@ -136,6 +145,7 @@ __all__ = [
     "service",
     "service_findings",
     "services_settle",
+    "settle_policies",
     "slice_findings",
     "try_create",
     "try_patch",

@@ -10,7 +10,7 @@ and the next look asks again while the window lasts.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -107,6 +107,8 @@ class Check:
     ) -> None:
         self.waits = waits
         self.settled: dict[str, float] = {}
+        self.apart: dict[str, str] = {}
+        """Verdicts of requirements that were judged one by one."""
         self.done = False
         """Whether the promise itself was judged; a positive control alone decides nothing."""
         self.change = change or LastChange(clock)
@@ -210,15 +212,38 @@ class Check:
         if found.verdict is not Verdict.PASS:
             self._fail(found, found.verdict, ())
 
+    def each(self, found: Mapping[str, Findings], *, promises: Mapping[str, str]) -> None:
+        """Judge the requirements of this test one by one: one that is broken says nothing about the others.
+
+        Once in a test, with all of its ids. Raises Broken or Unmeasured with the story of each that does not hold, and
+        ValueError when what was judged is not what the test says it decides.
+        """
+        if set(found) != set(self._ids):
+            raise ValueError(f"judged {sorted(found)}, but the test decides {sorted(self._ids)}")
+        self.done = True
+        self.apart |= {id_: each.verdict.name for id_, each in found.items()}
+        bad = {id_: each for id_, each in found.items() if each.verdict is not Verdict.PASS}
+        if not bad:
+            return
+        worst = max(each.verdict for each in bad.values())
+        ordered = sorted(bad.items(), key=lambda item: -item[1].verdict)
+        texts = [self._text(each, each.verdict, (), promise=promises[id_], ids=(id_,)) for id_, each in ordered]
+        raise (Broken if worst is Verdict.FAIL else Unmeasured)("\n\n".join(texts))
+
     def unknown(self, why: str) -> Unmeasured:
         """The exception for a promise that cannot be measured, for the caller to raise."""
         return Unmeasured(render(Failure(self._promise, self._ids, seen=why, verdict=Verdict.UNKNOWN)))
 
     def _fail(self, found: Findings, verdict: Verdict, story: tuple[str, ...]) -> None:
-        text = render(
+        text = self._text(found, verdict, story, promise=self._promise, ids=self._ids)
+        raise (Broken if verdict is Verdict.FAIL else Unmeasured)(text)
+
+    @staticmethod
+    def _text(found: Findings, verdict: Verdict, story: tuple[str, ...], *, promise: str, ids: tuple[str, ...]) -> str:
+        return render(
             Failure(
-                self._promise,
-                self._ids,
+                promise,
+                ids,
                 asked=found.asked,
                 rule=found.rule,
                 differences=found.differences,
@@ -228,4 +253,3 @@ class Check:
                 verdict=verdict,
             )
         )
-        raise (Broken if verdict is Verdict.FAIL else Unmeasured)(text)

@@ -8,7 +8,7 @@ policy agents that decide first packets in user space (design §4.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.expect import Comparison, Symptom, compare, table_text
 from harness.model.difference import Difference
@@ -151,6 +151,46 @@ def _until(arena: Arena, cell: Cell, want: Want, *, family: Family, within: floa
     return Until(look, good, within=within, streak=arena.waits.streak, spacing=spacing)
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A table of nine pods under policies, once every cell has settled or had its time. `findings` judges it."""
+
+    arena: Arena
+    snapshot: Snapshot
+    family: Family
+    want: Mapping[Cell, Want]
+    results: Mapping[Cell, Result]
+    control: Mapping[Cell, Seen]
+
+    def findings(self, of: Callable[[Cell], bool] = lambda _: True) -> Findings:
+        """What is wrong with the cells that one cares about. None at all prove nothing."""
+        want = {cell: wanted for cell, wanted in self.want.items() if of(cell)}
+        return _judged(self, want, {cell: self.results[cell] for cell in want})
+
+
+def settle_policies(
+    arena: Arena,
+    check: Check,
+    *,
+    lanes: Sequence[Lane],
+    family: Family,
+    control: Mapping[Cell, Seen],
+    what: str = "policies in force",
+) -> Settled:
+    """The whole table against what the oracle makes of the API's objects, once every cell has settled.
+
+    `control` is what the same cells showed before the policies came: a denial counts only where that was REACHED.
+    """
+    snapshot = arena.patient(lambda: arena.snapshot("pods", "networkpolicies.networking.k8s.io"))
+    want = wanted(arena, snapshot, lanes=lanes, family=family)
+    age = check.change.age()
+    spacing = arena.pace.spacing(TABLE_SPACING)
+    results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=spacing)
+    check.settle(what, age + _slowest(results))
+    results |= _steadily_again(arena, want, results, family=family)
+    return Settled(arena, snapshot, family, want, results, control)
+
+
 def judge_policies(
     arena: Arena,
     check: Check,
@@ -160,19 +200,8 @@ def judge_policies(
     control: Mapping[Cell, Seen],
     what: str = "policies in force",
 ) -> None:
-    """Judge the whole table against what the oracle makes of the API's objects, once every cell has settled.
-
-    `control` is what the same cells showed before the policies came: a denial counts only where that was REACHED.
-    Raises Broken or Unmeasured.
-    """
-    snapshot = arena.patient(lambda: arena.snapshot("pods", "networkpolicies.networking.k8s.io"))
-    want = wanted(arena, snapshot, lanes=lanes, family=family)
-    age = check.change.age()
-    spacing = arena.pace.spacing(TABLE_SPACING)
-    results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=spacing)
-    check.settle(what, age + _slowest(results))
-    results |= _steadily_again(arena, want, results, family=family)
-    check.now(_judged(arena, want, results, control, snapshot=snapshot, family=family))
+    """Judge the whole table. Raises Broken or Unmeasured."""
+    check.now(settle_policies(arena, check, lanes=lanes, family=family, control=control, what=what).findings())
 
 
 def _slowest(results: Mapping[Cell, Result]) -> float:
@@ -181,15 +210,8 @@ def _slowest(results: Mapping[Cell, Result]) -> float:
     return max((loop.streak_began - loop.started for loop in loops if loop.streak_began is not None), default=0.0)
 
 
-def _judged(
-    arena: Arena,
-    want: Mapping[Cell, Want],
-    results: Mapping[Cell, Result],
-    control: Mapping[Cell, Seen],
-    *,
-    snapshot: Snapshot,
-    family: Family,
-) -> Findings:
+def _judged(table: Settled, want: Mapping[Cell, Want], results: Mapping[Cell, Result]) -> Findings:
+    arena, control = table.arena, table.control
     lanes = list(dict.fromkeys(cell.lane for cell in want))
     saw = seen(arena, results)
     comparison = compare(want, saw, control=control)
@@ -198,15 +220,19 @@ def _judged(
         return empty
     if not differing:
         return Findings()
-    rules = _reasons(arena, snapshot, differing, family=family)
+    rules = _reasons(arena, table.snapshot, differing, family=table.family)
     strange = impostors(arena, want, results)
     return Findings(
         (*strange.values(), *comparison.differences()),
         _symptoms({cell: saw[cell] for cell in differing if cell not in strange}, control, strange=bool(strange)),
-        asked=f"every pair of {len(arena.table)} pods on {', '.join(map(str, lanes))}, {family}",
+        asked=f"{len(want) // len(lanes)} pairs of {len(arena.table)} pods on {_listed(lanes)}, {table.family}",
         rule="\n".join(line for lines in rules.values() for line in lines),
         evidence=tuple(table_text(comparison, lanes=lanes)),
     )
+
+
+def _listed(lanes: Iterable[Lane]) -> str:
+    return ", ".join(map(str, lanes))
 
 
 def open_table(
@@ -268,7 +294,7 @@ def _open_findings(
     findings = Findings(
         (*strange.values(), *comparison.differences()),
         frozenset(hints),
-        asked=f"{len(want)} flows between pods on {', '.join(map(str, lanes))}, {family}, no policy in place",
+        asked=f"{len(want)} flows between pods on {_listed(lanes)}, {family}, no policy in place",
         evidence=tuple(table_text(comparison, lanes=lanes)) if comparison.differing else (),
     )
     return findings, saw

@@ -1,5 +1,9 @@
 """NetworkPolicy truth tables: every pair of nine pods, on four lanes, for static sets of policies.
 
+Cases stand side by side in one table where each owns its part of it (`suites.netpol.sheets`), and tables follow one
+another on the same pods: the policies of the next come before those of the last go, and what was open before the first
+is the control of all. A pod that stopped answering meanwhile shows in each table: its own cells have to be open.
+
 Specification: NetworkPolicy v1 (networking.k8s.io) as catalogued in groups B to G of the policy catalogue.
 """
 
@@ -7,16 +11,50 @@ from __future__ import annotations
 
 import pytest
 
-from harness.suite import Arena, Check, ClusterFacts, Lane, judge_policies, open_control, policy, requirement
-from suites.netpol import cases
+from harness.suite import (
+    Arena,
+    Cell,
+    Check,
+    ClusterFacts,
+    Findings,
+    Lane,
+    Seen,
+    Settled,
+    judge_policies,
+    open_control,
+    policy,
+    requirement,
+    settle_policies,
+)
+from suites.netpol import cases, sheets
 
 LANES = (Lane(80, "TCP"), Lane(81, "TCP"), Lane(80, "UDP"), Lane(81, "UDP"))
+POLICIES = "networkpolicies.networking.k8s.io"
 
 
-def _param(id_: str) -> object:
-    needs = ("network-policy",) if cases.has_policies(id_) else ()
-    mark = requirement(cases.requirement_id(id_), needs=needs, promise=cases.statement(id_))
-    return pytest.param(id_, marks=mark, id=id_)
+class Tables:
+    """The nine pods under one sheet of policies after another."""
+
+    def __init__(self, arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+        self._arena, self._check, self._family = arena, check, cluster.families[0]
+        self._pods = {ref: arena.pods[ref].address(self._family) for ref in arena.table}
+        self._control: dict[Cell, Seen] = open_control(arena, check, lanes=LANES, family=self._family)
+        self._standing: list[tuple[str, str]] = []
+
+    def turn_to(self, sheet: sheets.Sheet) -> Settled:
+        """Replace the policies that stand by those of a sheet; the table, once it has settled."""
+        last, self._standing = self._standing, []
+        for place, id_ in sheet.items():
+            specs = cases.policies(id_, self._pods, place=place, names=self._arena.namespaces)
+            for number, (letter, spec) in enumerate(specs):
+                self._standing.append((f"{id_.lower()}-{number}", letter))
+                self._arena.apply(policy(self._standing[-1][0], spec), namespace=letter)
+        for name, letter in last:
+            self._arena.delete(POLICIES, name, namespace=letter)
+        what = f"policies of {' '.join(sheet.values())} in force"
+        return settle_policies(
+            self._arena, self._check, lanes=LANES, family=self._family, control=self._control, what=what
+        )
 
 
 def prepare(arena: Arena, topology: str) -> None:
@@ -29,13 +67,46 @@ def prepare(arena: Arena, topology: str) -> None:
         arena.label_namespace(letter, {"team": team})
 
 
-@pytest.mark.parametrize("id_", [_param(id_) for id_ in cases.chosen()])
-def test_table(arena: Arena, check: Check, cluster: ClusterFacts, id_: str) -> None:
+def _batch(name: str) -> object:
+    mark = requirement(*sheets.decided(sheets.BATCHES[name]), needs=("network-policy",))
+    return pytest.param(name, marks=mark, id=name)
+
+
+@pytest.mark.parametrize("batch", [_batch(name) for name in sheets.BATCHES])
+def test_table(arena: Arena, check: Check, cluster: ClusterFacts, batch: str) -> None:
     """Exactly the pairs that the policies admit can talk."""
-    family = cluster.families[0]
-    prepare(arena, cases.topology(id_))
-    control = open_control(arena, check, lanes=LANES, family=family)
-    pods = {ref: arena.pods[ref].address(family) for ref in arena.table}
-    for number, (namespace, spec) in enumerate(cases.policies(id_, pods)):
-        arena.apply(policy(f"{id_.lower()}-{number}", spec), namespace=namespace)
-    judge_policies(arena, check, lanes=LANES, family=family, control=control)
+    prepare(arena, sheets.topology(batch))
+    tables = Tables(arena, check, cluster)
+    found: dict[str, list[Findings]] = {}
+    for sheet in sheets.BATCHES[batch]:
+        table = tables.turn_to(sheet)
+        for case in sheet.values():
+            findings = table.findings(lambda cell, case=case, sheet=sheet: case in sheets.owners(sheet, cell))  # type: ignore[misc]  # default arguments
+            for id_ in sheets.requirements_of(case):
+                found.setdefault(id_, []).append(findings)
+    joined = {id_: Findings.joined(several) for id_, several in found.items()}
+    check.each(joined, promises={id_: cases.statement(id_) for id_ in joined})
+
+
+@requirement("POL-101")
+def test_without_policies(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """With no policy selecting a pod in a direction, everything is allowed."""
+    control = open_control(arena, check, lanes=LANES, family=cluster.families[0])
+    judge_policies(arena, check, lanes=LANES, family=cluster.families[0], control=control, what="no policy")
+
+
+@requirement("POL-169", "POL-563", "POL-566", "POL-567", needs=("network-policy", "nodes2"))
+def test_nodes_make_no_difference(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """Policies hold between pods on one node and across nodes, for targets on any; a pod always reaches itself."""
+    table = Tables(arena, check, cluster).turn_to({"x": "POL-104", "y/b": "POL-107"})
+
+    def near(cell: Cell) -> bool:
+        return arena.pods[cell.source].node == arena.pods[cell.destination].node
+
+    found = {
+        "POL-169": table.findings(lambda cell: "x/" in cell.source + cell.destination),
+        "POL-563": table.findings(lambda cell: cell.source == cell.destination),
+        "POL-566": table.findings(lambda cell: near(cell) and cell.source != cell.destination),
+        "POL-567": table.findings(lambda cell: not near(cell)),
+    }
+    check.each(found, promises={id_: cases.statement(id_) for id_ in found})

@@ -36,7 +36,7 @@ ASKED = {
     "dns": "dns/test_names.py::test_names[clusterip/addresses]",
     "services": "services/test_static.py::test_service[clusterip/all-backends]",
     "network": "network/test_pods.py::test_full_mesh",
-    "netpol": "netpol/test_tables.py::test_table[POL-102]",
+    "netpol": "netpol/test_tables.py::test_table[defaults]",
 }
 """One test of each area."""
 

@@ -81,8 +81,9 @@ def _slices(fault: str, test: str, *ids: str, over_time: bool = False, outright:
     return Row(fault=fault, test=test, ids=ids, layer=SLICES, over_time=over_time, outright=outright)
 
 
-def _table(fault: str, case: str, *ids: str, outright: bool = False) -> Row:
-    return Row(fault=fault, test=f"netpol/test_tables.py::test_table[{case}]", ids=ids, layer=POLICY, outright=outright)
+def _table(fault: str, batch: str, *ids: str, outright: bool = False) -> Row:
+    test = f"netpol/test_tables.py::test_table[{batch}]"
+    return Row(fault=fault, test=test, ids=ids, layer=POLICY, outright=outright)
 
 
 def _policy_change(fault: str, test: str, *ids: str, outright: bool = False) -> Row:
@@ -185,13 +186,13 @@ ROWS = (
     _slices("services/F60", "test_deleted_slices_return", "EPS-003", over_time=True, outright=True),
     _slices("services/F63", "test_services_without_slices", "EPS-018"),
     _slices("services/F70", "test_split_by_ports", "EPS-012", outright=True),
-    _table("policy/3", "POL-253", "POL-253"),
-    _table("policy/12", "POL-323", "POL-323"),
-    _table("policy/19", "POL-331", "POL-331"),
-    _table("policy/38", "POL-201", "POL-201", outright=True),
-    _table("policy/40", "POL-205", "POL-205"),
-    _table("policy/49", "POL-106", "POL-106"),
-    _table("policy/58", "POL-102", "POL-102"),
+    _table("policy/3", "blocks", "POL-253"),
+    _table("policy/12", "ports", "POL-323"),
+    _table("policy/19", "ports", "POL-331"),
+    _table("policy/38", "peers", "POL-201", outright=True),
+    _table("policy/40", "peers", "POL-205"),
+    _table("policy/49", "defaults", "POL-106"),
+    _table("policy/58", "isolation", "POL-102"),
     Row(
         fault="policy/59",
         test="netpol/test_families.py::test_selectors_hold_for_both",

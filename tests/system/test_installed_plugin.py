@@ -72,6 +72,7 @@ def test_the_wheel_carries_suites_catalogue_and_deployment(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
         "suites/catalogue/dns.yaml",
+        "suites/netpol/more-cases.yaml",
         "suites/netpol/test_tables.py",
         "harness/data/deploy/runner/rbac.yaml",
         "harness/agent/serve.py",
@@ -109,7 +110,7 @@ def test_the_example_can_fail(python: Path, elsewhere: Path) -> None:
 
 def test_installed_suites_have_the_same_names(python: Path, elsewhere: Path) -> None:
     """`harness run` selects by the names that `pytest suites` prints, from any directory."""
-    name = "suites/netpol/test_tables.py::test_table[POL-101]"
+    name = "suites/netpol/test_tables.py::test_table[isolation]"
     done = execute(python, elsewhere, "-m", "harness.cli", "run", "--collect-only", "-q", name)
     assert name in done.text.splitlines(), done.text + done.err.decode()
     assert not list(elsewhere.iterdir())

@@ -32,7 +32,7 @@ SELECTION = (
     "suites/endpointslices/test_slices.py::test_conditions_follow_a_pods_life",
     "suites/endpointslices/test_slices.py::test_deleted_slices_return",
     "suites/endpointslices/test_slices.py::test_edits_are_reverted",
-    "suites/netpol/test_tables.py::test_table[POL-162a]",
+    "suites/netpol/test_tables.py::test_table[empty-labels]",
     "suites/network/test_inside.py",
     "suites/services/test_static.py::test_service[loadbalancer/from-pods]",
 )

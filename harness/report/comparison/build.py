@@ -108,7 +108,7 @@ def _deciding(record: RunRecord | None) -> dict[str, tuple[TestRecord, ...]]:
     found: dict[str, tuple[TestRecord, ...]] = {}
     for test in record.tests if record is not None else ():
         for id_ in test.ids or (test.name,):
-            found[id_] = (*found.get(id_, ()), test)
+            found[id_] = (*found.get(id_, ()), test.about(id_))
     return found
 
 

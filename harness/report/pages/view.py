@@ -212,6 +212,6 @@ def reasons(tests: Iterable[TestRecord], verdict: str) -> Iterator[tuple[str, st
     worst: dict[str, str] = {}
     for test in tests:
         for id_ in test.ids:
-            worst[id_] = max(worst.get(id_, "SKIP"), test.verdict, key=ORDER.index)
-    told = {id_: short(test.reason) for test in reversed(tests) if test.verdict == verdict for id_ in test.ids}
+            worst[id_] = max(worst.get(id_, "SKIP"), test.about(id_).verdict, key=ORDER.index)
+    told = {id_: short(test.about(id_).reason) for test in reversed(tests) for id_ in test.with_verdict(verdict)}
     yield from ((id_, why) for id_, why in sorted(told.items()) if worst[id_] == verdict)

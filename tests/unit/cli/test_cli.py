@@ -123,8 +123,8 @@ def test_all_suites_are_run_when_none_is_named() -> None:
 
 def test_the_names_of_pytest_are_the_names_of_run() -> None:
     """A name as pytest prints it selects the same test from any directory."""
-    told = pytest_arguments(["suites/netpol/test_tables.py::test_table[POL-101]", "-x"], CHECKOUT)
-    assert told == [f"{CHECKOUT['suites']}/netpol/test_tables.py::test_table[POL-101]", "-x"]
+    told = pytest_arguments(["suites/netpol/test_tables.py::test_table[isolation]", "-x"], CHECKOUT)
+    assert told == [f"{CHECKOUT['suites']}/netpol/test_tables.py::test_table[isolation]", "-x"]
 
 
 def test_a_value_that_looks_like_a_word_is_no_selection() -> None:

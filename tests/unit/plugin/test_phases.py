@@ -30,6 +30,33 @@ def test_holds(check, sticky):
     """A promise that holds."""
     check.now(Findings())
 '''
+APART = '''
+import pytest
+from harness.suite import Difference, Findings, Unmeasured, requirement
+
+BAD = Findings((Difference("the answer", "yes", "no"),))
+SAYS = {"T-1": "One.", "T-2": "Two."}
+
+@pytest.fixture
+def sticky():
+    yield
+    raise Unmeasured("could not be taken back")
+
+@requirement("T-1", "T-2")
+def test_each(check):
+    """Two promises."""
+    check.each({"T-1": BAD, "T-2": Findings()}, promises=SAYS)
+
+@requirement("T-3", "T-4")
+def test_left_behind(check, sticky):
+    """Two promises on spoilt ground."""
+    check.each({"T-3": BAD, "T-4": Findings()}, promises={"T-3": "Three.", "T-4": "Four."})
+
+@requirement("T-5", "T-6")
+def test_not_all(check):
+    """Two promises of which one is forgotten."""
+    check.each({"T-5": Findings()}, promises={"T-5": "Five."})
+'''
 CRASH = '''
 import os
 from harness.suite import requirement
@@ -55,6 +82,16 @@ def test_what_is_left_behind_does_not_hide_a_broken_promise(pytester: pytest.Pyt
     (reason,) = [test["reason"] for test in told["tests"] if test["ids"] == ["T-1"]]
     assert "the answer" in reason
     assert "could not be taken back" in reason
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_requirements_of_one_test_have_verdicts_of_their_own(pytester: pytest.Pytester, workers: str) -> None:
+    """What one look broke is told apart from what it kept, with workers too; what troubled the end is everybody's."""
+    result, told = run(pytester, APART, "-n", workers)
+    assert result.ret == 1
+    verdicts = {"T-1": "FAIL", "T-2": "PASS", "T-3": "FAIL", "T-4": "UNKNOWN", "T-5": "UNKNOWN", "T-6": "UNKNOWN"}
+    assert told["requirements"] == verdicts
+    result.stdout.fnmatch_lines(["FAIL    T-1  Two promises."])
 
 
 def test_pytests_own_file_says_the_same(pytester: pytest.Pytester) -> None:

@@ -46,6 +46,7 @@ def test_a_record_without_later_fields_is_read(tmp_path: Path) -> None:
         ({"tests": [{"name": "t", "ids": "A-1", "verdict": "PASS"}]}, "the ids of t are no list"),
         ({"tests": [{"ids": [], "verdict": "PASS"}]}, "lacks 'name'"),
         ({"tests": [{"name": "t", "ids": [], "verdict": "PASS", "settled": [1]}]}, "not the record of a run"),
+        ({"tests": [{"name": "t", "ids": [], "verdict": "PASS", "apart": {"A": "NO"}}]}, "verdict 'NO' in t is none"),
         ({"tests": 5}, "not the record of a run"),
         ({"tests": ["x"]}, "not the record of a run"),
         ({"seconds": "long"}, "not the record of a run"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,25 @@ def test_a_test_decides_all_its_requirements() -> None:
     run = run_of(test("PASS", "A-1", "A-2"), test("FAIL", "A-2", "A-3"))
     assert run.requirements() == {"A-1": "PASS", "A-2": "FAIL", "A-3": "FAIL"}
     assert run.tally() == {"FAIL": 2, "UNKNOWN": 0, "PASS": 1, "SKIP": 0}
+
+
+def test_requirements_judged_apart_have_their_own_verdicts() -> None:
+    """Where a test judged requirements one by one, each has its own verdict and the rest the test's."""
+    record = TestRecord("t", ("A-1", "A-2", "A-3"), "p", "FAIL", apart={"A-1": "PASS", "A-2": "UNKNOWN"})
+    assert run_of(record).requirements() == {"A-1": "PASS", "A-2": "UNKNOWN", "A-3": "FAIL"}
+    assert record.with_verdict("FAIL") == ("A-3",)
+
+
+def test_each_requirement_has_its_part_of_the_reason() -> None:
+    """Of a reason that tells of several requirements, each gets what is said of it; of others, the whole."""
+    one, two = "FAIL: One. [A-1]\n  seen this", "UNKNOWN: Two. [A-2]\n  lost that"
+    record = TestRecord(
+        "t", ("A-1", "A-2", "A-3"), "p", "FAIL", f"{one}\n\n{two}", apart={"A-1": "FAIL", "A-2": "UNKNOWN"}
+    )
+    assert record.about("A-1").reason == one
+    assert record.about("A-2").reason == two
+    assert record.about("A-3").reason == record.reason
+    assert replace(record, apart={"A-1": "PASS"}).about("A-1").reason == ""
 
 
 def test_the_record_is_json_with_a_version() -> None:

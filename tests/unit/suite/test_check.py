@@ -161,3 +161,40 @@ def test_joining_nothing_is_an_error() -> None:
     """No looks are no good looks."""
     with pytest.raises(ValueError, match="nothing was looked at"):
         Findings.joined([])
+
+
+BOTH = {"NET-001": "It is 42.", "NET-002": "It is 43."}
+
+
+@pytest.fixture
+def several(clock: FakeClock) -> Check:
+    return Check(promise="They are what they are.", ids=list(BOTH), clock=clock, waits=Waits())
+
+
+def test_each_requirement_is_judged_by_itself(several: Check) -> None:
+    """One that is broken is told with its own sentence and id; the other has passed."""
+    with pytest.raises(Broken) as failure:
+        several.each({"NET-001": BAD, "NET-002": GOOD}, promises=BOTH)
+    assert str(failure.value).startswith("FAIL: It is 42. [NET-001]")
+    assert "NET-002" not in str(failure.value)
+    assert several.apart == {"NET-001": "FAIL", "NET-002": "PASS"}
+
+
+def test_the_broken_is_told_before_the_unknown(several: Check) -> None:
+    """Both stories are told, the one that must be seen first."""
+    with pytest.raises(Broken, match=r"(?s)NET-002.*UNKNOWN: It is 42"):
+        several.each({"NET-001": LOST, "NET-002": BAD}, promises=BOTH)
+
+
+def test_each_may_be_unknown(several: Check) -> None:
+    """What only could not be measured is no failure."""
+    with pytest.raises(Unmeasured):
+        several.each({"NET-001": LOST, "NET-002": GOOD}, promises=BOTH)
+
+
+@pytest.mark.parametrize("ids", [["NET-001"], ["NET-001", "NET-002", "NET-003"]])
+def test_all_that_is_declared_is_judged_and_nothing_else(several: Check, ids: list[str]) -> None:
+    """A requirement that a test says it decides and does not look at is an error, and so is the reverse."""
+    with pytest.raises(ValueError, match="the test decides"):
+        several.each(dict.fromkeys(ids, GOOD), promises=dict.fromkeys(ids, ""))
+    assert not several.done

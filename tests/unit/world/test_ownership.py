@@ -16,7 +16,7 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
     "case",
     [
         "suites/dns/test_a.py::test_one[x]",
-        "suites/netpol/test_tables.py::test_table[POL-162a]",
+        "suites/netpol/test_tables.py::test_table[empty-labels]",
         "x" * 200,
         "[[[",
         "ü" * 70,

@@ -78,7 +78,7 @@ class Engine:
         return {"Ingress", "Egress"} if spec.get("egress") else {"Ingress"}
 
     def rules(self, spec: Spec, direction: str) -> list[Spec]:
-        return list(spec.get(direction.lower(), []))
+        return list(spec.get(direction.lower()) or [])
 
     def selects(self, ns: str, spec: Spec, pod: Pod) -> bool:
         return ns == pod.ns and self.selector(spec.get("podSelector", {}), pod.labels)
