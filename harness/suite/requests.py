@@ -19,6 +19,11 @@ from harness.suite.arena import Arena
 from harness.suite.check import Findings
 
 
+DUPLICATE = "duplicate nodePort"
+"""A nodePort given twice by a change: real servers (1.36) let their allocator speak before the validation, which refuses
+it as an internal error (500) and names no index. A refusal all the same."""
+
+
 class Filled(enum.StrEnum):
     """What a field may be held against besides a value."""
 
@@ -64,6 +69,8 @@ def _replied(request: Callable[[], Mapping[str, Any]]) -> Reply:
     except Invalid as refusal:
         return Reply(None, tuple(str(cause.get("field", "")) for cause in refusal.causes), str(refusal))
     except StatusError as refusal:
+        if DUPLICATE in str(refusal):
+            return Reply(None, ("spec.ports[].nodePort",), str(refusal))
         if refusal.code >= 500 or refusal.code == 429:
             raise  # not a word about the request: looks are careful with that
         return Reply(None, (), str(refusal))

@@ -256,7 +256,7 @@ CASES = (
                 ],
             ),
             refused(
-                "spec.ports[1].nodePort",
+                "spec.ports",  # an allocator that speaks first says no number
                 "svc",
                 ports=[
                     {"name": "a", "port": 53, "nodePort": "=svc:spec.ports.0.nodePort"},

@@ -87,6 +87,13 @@ def test_a_real_request_is_the_arenas() -> None:
     assert not made.kube.asked
 
 
+def test_an_allocator_refuses_as_an_internal_error() -> None:
+    """A nodePort given twice is refused by allocators that speak before the validation does, with the code 500."""
+    said = {"code": 500, "message": "duplicate nodePort: {TCP 30107}"}
+    arena, _ = ground(ServerProblem(said, asked="try"))
+    assert not refusal_findings("two", try_create(arena, SERVICE), "spec.ports").differences
+
+
 def test_a_refusal_carries_its_fields() -> None:
     """422 names fields; other refusals name none; a server in trouble said nothing about the request."""
     arena, _ = ground(invalid("spec.type", "spec.ports[0].name"))
