@@ -18,9 +18,8 @@ from harness.model.outcome import Verdict
 from harness.suite.arena import Arena
 from harness.suite.check import Findings
 
-
 DUPLICATE = "duplicate nodePort"
-"""A nodePort given twice by a change: real servers (1.36) let their allocator speak before the validation, which refuses
+"""A nodePort given twice by a change: real servers (1.36) let the allocator speak before the validation, which refuses
 it as an internal error (500) and names no index. A refusal all the same."""
 
 
