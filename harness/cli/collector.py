@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from harness.cli.listing import MARK
+from harness.cli.collecting import MARK
 from harness.plugin.outcomes import ids_of, promise_of
 
 

@@ -48,7 +48,6 @@ class Why(enum.StrEnum):
     IMPLEMENTATION = "is one implementation's own"
     OTHER_API = "is another API's"
     HARNESS = "is about the harness itself"
-    SCALE = "needs a cluster of production size"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The catalogue: every requirement as data, with its id, and the policy cases. Read only; the suites decide them.
+"""The catalogue: requirements as data, with their ids; what is refused; the policy cases. The suites decide the rest.
 
 Ids are never reused: they key reports and histories. Registered under the entry point group `harness.catalogues`.
 """
@@ -18,6 +18,25 @@ FILES = ("dns", "services", "policy")
 def requirements() -> dict[str, dict[str, Any]]:
     """Every requirement by id, in catalogue order, each with the `area` (file) it stands in."""
     return {str(row["id"]): {**row, "area": name} for name in FILES for row in _load(f"{name}.yaml")}
+
+
+@functools.cache
+def refused() -> dict[str, dict[str, str]]:
+    """What is not decided: `why`, from a closed list, and `evidence`, by id. Raises ValueError for an id told twice."""
+    found: dict[str, dict[str, str]] = {}
+    for group in _load("refused.yaml"):
+        for id_ in group["ids"]:
+            if id_ in found:
+                raise ValueError(f"{id_} is refused twice")
+            found[id_] = {"why": group["why"], "evidence": group["evidence"]}
+    return found
+
+
+@functools.cache
+def upstream() -> dict[str, list[str]]:
+    """Network tests of the conformance programme, and the requirements that say what each of them checks."""
+    tests: dict[str, list[str]] = _load("upstream.yaml")
+    return tests
 
 
 @functools.cache

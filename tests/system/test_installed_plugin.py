@@ -119,4 +119,4 @@ def test_installed_suites_have_the_same_names(python: Path, elsewhere: Path) -> 
 def test_the_installed_catalogue_is_whole(python: Path, elsewhere: Path) -> None:
     """`harness list` finds requirements and tests without the source tree."""
     done = execute(python, elsewhere, "-m", "harness.cli", "list")
-    assert re.search(r"^\d+ of 1420 requirements are decided, by \d+ tests$", done.text, re.MULTILINE), done.text
+    assert re.search(r"^\d+ of 1420 requirements are decided, by \d+ tests;", done.text, re.MULTILINE), done.text
