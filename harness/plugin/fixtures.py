@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -47,12 +47,23 @@ def cluster(pytestconfig: pytest.Config, kube: Kube) -> ClusterFacts:
     return ClusterFacts(kube, kind=session.access.kind, known=session.known, declared=session.declared)
 
 
+def wanted(items: Iterable[pytest.Item]) -> set[str]:
+    """What some of these tests need."""
+    return {
+        need for item in items for mark in item.iter_markers("requirement") for need in mark.kwargs.get("needs", ())
+    }
+
+
 @pytest.fixture(scope="session")
-def worker_arena(pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts) -> Iterator[WorkerArena]:
+def worker_arena(
+    request: pytest.FixtureRequest, pytestconfig: pytest.Config, kube: Kube, cluster: ClusterFacts
+) -> Iterator[WorkerArena]:
     """Nine pods of this worker's own, made when first needed."""
     session = pytestconfig.stash[WORKER]
     agent = packed_agent(session.options.image)
     base = WorkerArena(kube, session.owner, agent, pool=Pool(kube), waits=session.options.waits)
+    if "lb" in wanted(request.session.items):
+        cluster.ask_for_loadbalancer(session.owner.run, timeout=session.options.waits.loadbalancer_address)
     try:
         with session.turns.shared():  # not while somebody breaks what it stands on
             base.create(cluster.node_names)

@@ -7,17 +7,19 @@ is declared to do something is held to it: what it is found not to do is not ski
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from harness.clusters.declared import of_plugin
 from harness.kube.client import Kube
-from harness.kube.errors import NotFound, WaitTimeout
+from harness.kube.errors import KubeError, NotFound, WaitTimeout
 from harness.kube.patience import Patience
 from harness.model.capability import NEEDS, Fact, State, need
 from harness.model.judgement import Judgement, NotApplicable, Unmeasured
 from harness.model.refs import Family
+from harness.suite.loadbalancer import NOBODY, PATIENCE, FirstLoadBalancer, has_address
 from harness.world.capabilities import Detector, Reads, takes_pods
 from harness.world.capabilities import addresses as families
 from harness.world.capabilities.reads import DNS_LABELS, SYSTEM
@@ -25,8 +27,6 @@ from harness.world.nodes import sample
 
 CHEAP = ("nodes2", "nodes3", "v4", "v6", "dual", "faults")
 """What `features` tells: what takes no probe."""
-
-NO_LOADBALANCER = "no address was assigned to the first Service that asked for one"
 
 
 class Known(Protocol):
@@ -221,7 +221,16 @@ class ClusterFacts:
         told = self._declared.get(name)
         return told == "yes" or (name in BROKEN_LOOKS_ABSENT and told != "no")
 
-    def await_loadbalancer(self, service: str, *, namespace: str, patience: float, timeout: float) -> None:
+    def ask_for_loadbalancer(self, run: str, *, timeout: float) -> None:
+        """Have the run's first LoadBalancer Service ask while other tests run, unless it is known what comes of it."""
+        if self.fact("lb").state is not State.UNKNOWN:
+            return
+        first = FirstLoadBalancer(self.kube, run, patience=timeout if self._is_held_to("lb") else PATIENCE)
+        with contextlib.suppress(KubeError):  # then the first test that needs one asks and waits itself
+            self._patient(first.ask)
+            self.probes["lb"] = first.fact
+
+    def await_loadbalancer(self, service: str, *, namespace: str, timeout: float, patience: float = PATIENCE) -> None:
         """Wait until this LoadBalancer Service has an address.
 
         Raises NotApplicable when the cluster gave none to the first Service within `patience` seconds (remembered),
@@ -234,7 +243,7 @@ class ClusterFacts:
             self.kube.wait(
                 "services",
                 service,
-                lambda found: bool(found and found.get("status", {}).get("loadBalancer", {}).get("ingress")),
+                has_address,
                 timeout=timeout if promised or known.state is State.YES else patience,
                 namespace=namespace,
             )
@@ -243,7 +252,7 @@ class ClusterFacts:
                 raise Unmeasured(
                     f"no LoadBalancer address within {timeout:g} s, though earlier Services got one"
                 ) from error
-            nobody = Fact.no(why=f"{NO_LOADBALANCER} ({timeout if promised else patience:g} s)")
+            nobody = Fact.no(why=f"{NOBODY} ({timeout if promised else patience:g} s)")
             self.known.tell("lb", nobody)
             told = self.fact("lb")
             # Another worker's Service may have got one in this very moment; then this one was not waited for.

@@ -130,13 +130,23 @@ def _remove_marked(kube: Kube, resource: str, namespace: str, *, selector: str, 
     # Services have no deletecollection in old API servers; listing first also keeps the common case to one read.
     found = kube.list(resource, namespace=namespace, labels=selector).items
     for item in found:
-        # A pod that lingers on purpose is not waited for once its test is over.
-        kube.delete(resource, _name(item), namespace=namespace, grace=GRACE if resource == "pods" else None)
+        kube.delete(resource, _name(item), namespace=namespace, grace=_grace(item) if resource == "pods" else None)
     if any(item["metadata"].get("finalizers") for item in found):
         # A load balancer is taken down first; until then the next case could not use the name.
         kube.wait_all(
             resource, lambda left: not left, timeout=waits.loadbalancer_address, namespace=namespace, labels=selector
         )
+
+
+def _grace(pod: Mapping[str, Any]) -> int:
+    """Seconds for a pod whose test is over, lingering or not.
+
+    It is let go of at once: nobody looks at it any more, and to see it end took four seconds on a kind cluster. One
+    that holds ports of its node gets its time, or its successor would find them taken.
+    """
+    spec = pod.get("spec", {})
+    host_ports = (port.get("hostPort") for each in spec.get("containers") or () for port in each.get("ports") or ())
+    return GRACE if spec.get("hostNetwork") or any(host_ports) else 0
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

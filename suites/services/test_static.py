@@ -24,9 +24,6 @@ from harness.suite import (
 )
 from suites.services.cases import CASES, ServiceCase
 
-LB_PATIENCE = 15.0
-"""Seconds until a cluster that gives no LoadBalancer address counts as one that has no implementation."""
-
 
 def _param(case: ServiceCase) -> object:
     return pytest.param(case, marks=requirement(*case.ids, needs=case.needs, promise=case.promise), id=case.name)
@@ -51,9 +48,7 @@ def test_service(arena: Arena, check: Check, cluster: ClusterFacts, case: Servic
     arena.apply(service("svc", case.spec))
     space = arena.namespace("x")
     if "lb" in case.needs:
-        cluster.await_loadbalancer(
-            "svc", namespace=space, patience=LB_PATIENCE, timeout=check.waits.loadbalancer_address
-        )
+        cluster.await_loadbalancer("svc", namespace=space, timeout=check.waits.loadbalancer_address)
 
     backends = [ref for ref in arena.table if ref.startswith("x/")]
     clients = {*case.clients, *(one_per_node(arena, cluster, but=backends) if case.every_node else ())}

@@ -60,7 +60,19 @@ def test_a_pod_that_lingers_is_not_waited_for() -> None:
     kube = FakeKube()
     apply_all(kube.typed, [pod("a"), in_x(service("s", {}))], OWNER.labels(case="mine"))
     remove_case(kube.typed, OWNER, "mine", ["x"], waits=Waits())
-    assert sorted(kube.deleted) == [("pods", "a", GRACE), ("services", "s", None)]
+    assert sorted(kube.deleted) == [("pods", "a", 0), ("services", "s", None)]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"hostNetwork": True}, {"containers": [{"name": "c", "ports": [{"containerPort": 80, "hostPort": 31080}]}]}],
+)
+def test_a_pod_with_ports_of_its_node_ends_in_order(spec: dict[str, Any]) -> None:
+    """Its successor wants the same ports: it is gone from the API when its process has let go of them."""
+    kube = FakeKube()
+    apply_all(kube.typed, [{**pod("a"), "spec": spec}], OWNER.labels(case="mine"))
+    remove_case(kube.typed, OWNER, "mine", ["x"], waits=Waits())
+    assert kube.deleted == [("pods", "a", GRACE)]
 
 
 def test_a_finalizer_is_waited_for() -> None:
