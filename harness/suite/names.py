@@ -115,7 +115,7 @@ def zone_snapshot(arena: Arena, letters: Iterable[str] = ()) -> Snapshot:
     """
     ours = [arena.namespace(letter) for letter in letters] or list(arena.namespaces.values())
     jobs = [(kind, space) for kind in ZONE_KINDS for space in (*ours, "default", "kube-system")]
-    return arena.read([*jobs, *(("pods", space) for space in ours), ("namespaces", None)])
+    return arena.read([*jobs, *(("pods", space) for space in ours), ("nodes", None), ("namespaces", None)])
 
 
 def zone_of(snapshot: Snapshot, cluster: ClusterFacts) -> Zone:

@@ -102,6 +102,17 @@ def test_no_name_is_asked_while_the_slices_are_behind(ground: Ground) -> None:
     assert "EndpointSlices" in found.asked
 
 
+def test_slices_with_zones_are_no_reason_to_wait(ground: Ground) -> None:
+    """Nodes that stand in zones give them to their endpoints: who judges slices has to know the nodes."""
+    made = ground.service("x/a")
+    for node in [each for (kind, _, _), each in ground.kube.objects.items() if kind == "nodes"]:
+        node["metadata"]["labels"]["topology.kubernetes.io/zone"] = "zone-1"
+    written = ground.slice(made, ["x/a"], 80)
+    ground.kube.put({**written, "endpoints": [{**each, "zone": "zone-1"} for each in written["endpoints"]]})
+    facts = serving(ground, said(dns.rcode.NOERROR, f"{name_of(ground)} 30 IN A {CLUSTER_IP}"))
+    assert looked(ground, facts) == Findings()
+
+
 def test_a_right_answer_is_right(ground: Ground) -> None:
     """The Service's address, authoritative, once: nothing is wrong."""
     ground.service("x/a")
