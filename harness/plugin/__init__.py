@@ -79,7 +79,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """A worker tells which tests are ours before xdist tells what it collected: then the report begins."""
     told = getattr(session.config, "workerinput", {}).get("harness")
     if told is not None and not session.config.option.collectonly:
-        tell_selected(told["invitation"], [item.nodeid for item in session.items if outcomes.ours(item)])
+        ours = {item.nodeid: outcomes.about(item) for item in session.items if outcomes.ours(item)}
+        tell_selected(told["invitation"], ours)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

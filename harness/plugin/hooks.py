@@ -28,7 +28,7 @@ class Recorder:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without workers: what is selected is known."""
         if session.items and not session.config.option.collectonly:
-            self._run.select([item.nodeid for item in session.items if outcomes.ours(item)])
+            self._run.select({item.nodeid: outcomes.about(item) for item in session.items if outcomes.ours(item)})
             self._begin()
 
     @pytest.hookimpl(optionalhook=True)
@@ -61,8 +61,6 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """One phase of one test is over, here or in a worker."""
-        if (about := outcomes.begun(report)) is not None:
-            self._run.begun[report.nodeid] = about
         if outcomes.read(report) is not None:
             self._run.note(report)
         elif report.failed:
@@ -143,5 +141,5 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: Any) -> None:
         """A crashed worker says nothing about the promise it was asking; a test of somebody else's is his own."""
-        if report.nodeid in self._run.selected:
-            outcomes.mark_crashed(report, self._run.begun.get(report.nodeid))
+        if (asked := self._run.selected.get(report.nodeid)) is not None:
+            outcomes.mark_crashed(report, asked)

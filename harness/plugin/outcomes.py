@@ -7,6 +7,7 @@ The verdict travels as a plain attribute of the report, which xdist carries betw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,9 +18,6 @@ from harness.report import junit
 from harness.world.deploy import NotReadyError
 
 ATTRIBUTE = "harness"
-BEGUN = "harness_begun"
-"""What a test that passed its setup is about, told before it runs."""
-
 FAIL, UNKNOWN, PASS, SKIP = "FAIL", "UNKNOWN", "PASS", "SKIP"
 SEVERITY = (PASS, SKIP, UNKNOWN, FAIL)
 """Of two phases of a test the later here counts: one that broke its promise and left things behind has broken it."""
@@ -40,15 +38,12 @@ def ours(item: pytest.Item) -> bool:
 def stamp(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
     """Add our verdict to a phase's report, and replace a traceback by the judgement's own text."""
     verdict = _verdict(report, error)
-    about = {"ids": ids_of(item), "promise": promise_of(item)}
     if verdict is None:
-        # A worker that dies in the test itself cannot say any more what it asked.
-        setattr(report, BEGUN, about)
         return
     if isinstance(error, (Judgement, KubeError, NotReadyError)):
         # These say all there is to say; a traceback would bury it.
         report.longrepr = str(error)
-    setattr(report, ATTRIBUTE, {"verdict": verdict, **about})
+    setattr(report, ATTRIBUTE, {"verdict": verdict, **about(item)})
     # The last phase's report carries the worst into pytest's own JUnit file, from which `junit.corrected` reads it.
     told = [each for each in item.user_properties if each[0] == junit.VERDICT]
     worst = max([verdict, *(str(value) for _, value in told)], key=SEVERITY.index)
@@ -67,6 +62,11 @@ def skip_not_applicable(item: pytest.Item, error: BaseException) -> None:
     """Turn `NotApplicable` into pytest's skip, with its reason; a test that asks nothing of a cluster keeps it."""
     if isinstance(error, NotApplicable) and ours(item):
         pytest.skip(str(error))
+
+
+def about(item: pytest.Item) -> dict[str, Any]:
+    """What a test asks, told before it begins."""
+    return {"ids": ids_of(item), "promise": promise_of(item)}
 
 
 def ids_of(item: pytest.Item) -> list[str]:
@@ -89,12 +89,6 @@ def read(report: Any) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def begun(report: Any) -> dict[str, Any] | None:
-    """What a test is about whose setup this report tells of; None for other reports."""
-    found = getattr(report, BEGUN, None)
-    return found if isinstance(found, dict) else None
-
-
-def mark_crashed(report: Any, about: dict[str, Any] | None) -> None:
-    """A worker died in this test: nothing is known about its promise."""
-    setattr(report, ATTRIBUTE, {"verdict": UNKNOWN, **(about or {"ids": [], "promise": ""})})
+def mark_crashed(report: Any, asked: Mapping[str, Any]) -> None:
+    """A worker died in this test or its setup, and cannot say any more what it asked: nothing is known about it."""
+    setattr(report, ATTRIBUTE, {"verdict": UNKNOWN, **asked})

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
@@ -23,6 +23,9 @@ TIE = "tie"
 
 SELECTED = "selected"
 """What a worker says to tell which tests of ours it was given."""
+
+Selected = Mapping[str, Mapping[str, Any]]
+"""Tests by node id, and what each is about: who dies in one cannot say it any more."""
 
 ORPHANED = 70
 """Exit code of a worker whose owner is gone; nobody is left to read it, but a process list shows it."""
@@ -40,7 +43,7 @@ class ClusterOwner:
         provider: Provider,
         *,
         prepare: Callable[[Access], None],
-        selected: Callable[[Sequence[str]], None] = lambda _: None,
+        selected: Callable[[Selected], None] = lambda _: None,
     ) -> None:
         self.provider = provider
         self._prepare = prepare
@@ -131,11 +134,11 @@ def tie_to(invitation: dict[str, Any]) -> None:
     threading.Thread(target=_end_with, args=(line,), daemon=True).start()
 
 
-def tell_selected(invitation: dict[str, Any], names: Sequence[str]) -> None:
+def tell_selected(invitation: dict[str, Any], several: Selected) -> None:
     """Tell the owner which tests of ours there are to run, and wait until it knows. Raises ClusterError."""
     try:
         with contextlib.closing(_called(invitation)) as line:
-            line.send((SELECTED, tuple(names)))
+            line.send((SELECTED, several))
             line.recv()
     except (OSError, EOFError) as error:
         raise ClusterError(f"the owner of the run is gone: {error}") from error

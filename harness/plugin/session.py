@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from harness.kube.client import Kube
 from harness.kube.errors import KubeError
 from harness.model.capability import Fact
 from harness.plugin import asked, options, order, outcomes
-from harness.plugin.owner import ClusterOwner, access_from
+from harness.plugin.owner import ClusterOwner, Selected, access_from
 from harness.plugin.shared import FILES, SharedFacts
 from harness.plugin.turns import Turns
 from harness.report import capabilities, summary
@@ -93,8 +93,6 @@ class RunSession:
         stamp = self.started.replace(":", "").replace("-", "").rstrip("Z")
         self.directory = self.options.report or Path(config.invocation_params.dir, "reports", f"{stamp}-{self.run}")
         self.tests: list[TestRecord] = []
-        self.begun: dict[str, dict[str, Any]] = {}
-        """What tests are about whose setup went well, by node id."""
         self.tenancy: Tenancy | None = None
         self.facts: dict[str, Any] = {}
         self.found: dict[str, Fact] = {}
@@ -104,7 +102,7 @@ class RunSession:
         self._told = False
         """Whether that was said before the first test."""
         self.left: list[str] = []
-        self.selected: tuple[str, ...] = ()
+        self.selected: Selected = {}
         """Tests of ours that are to run."""
         self.ended = False
         self.cut_short = ""
@@ -118,10 +116,10 @@ class RunSession:
         """The session of a worker in this process."""
         return WorkerSession(self.options, Owner(self.run, name), self.directory, self.owner.invitation())
 
-    def select(self, names: Sequence[str]) -> None:
+    def select(self, several: Selected) -> None:
         """These tests of ours are to run; workers are given the same, and the first who says so is believed."""
         with self._lock:
-            self.selected = self.selected or tuple(names)
+            self.selected = self.selected or several
 
     def begin(self) -> None:
         """The report begins, once, if there is anything of ours to ask. Raises OSError, BusyError."""
@@ -248,7 +246,7 @@ class RunSession:
         about = {**self.facts, **({"capabilities": can} if can else {})}
         notes = (*self._notes(), *self.left, *filter(None, [self.live.trouble]))
         record = RunRecord(self.run, self.started, seconds, about, tuple(self.tests), notes)
-        record = replace(record, selected=self.selected, asked=self.asked, versions=self.versions)
+        record = replace(record, selected=tuple(self.selected), asked=self.asked, versions=self.versions)
         if not self.ended:
             return replace(record, state=State.UNFINISHED)
         if self.cut_short or record.unreached:

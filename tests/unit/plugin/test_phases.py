@@ -66,6 +66,19 @@ def test_crash(check):
     """A promise whose worker dies."""
     os._exit(7)
 '''
+CRASH_IN_SETUP = '''
+import os
+import pytest
+from harness.suite import requirement
+
+@pytest.fixture
+def deadly():
+    os._exit(7)
+
+@requirement("T-9", promise="What a worker dies for before it is asked.")
+def test_crash(check, deadly):
+    """Not reached."""
+'''
 
 
 def run(pytester: pytest.Pytester, text: str, *args: str) -> tuple[pytest.RunResult, dict[str, Any]]:
@@ -104,8 +117,18 @@ def test_pytests_own_file_says_the_same(pytester: pytest.Pytester) -> None:
     assert told["test_holds"] >= {"error"}
 
 
-def test_a_crashed_worker_keeps_the_requirement_unknown(pytester: pytest.Pytester) -> None:
-    """What the dead worker was asking is UNKNOWN, not forgotten."""
-    _, told = run(pytester, CRASH, "-n", "1")
-    assert told["requirements"] == {"T-8": "UNKNOWN"}
-    assert told["tests"][0]["promise"] == "A promise whose worker dies."
+@pytest.mark.parametrize(
+    ("text", "id_", "promise"),
+    [
+        pytest.param(CRASH, "T-8", "A promise whose worker dies.", id="in-the-test"),
+        pytest.param(CRASH_IN_SETUP, "T-9", "What a worker dies for before it is asked.", id="in-its-setup"),
+    ],
+)
+def test_a_crashed_worker_keeps_the_requirement_unknown(
+    pytester: pytest.Pytester, text: str, id_: str, promise: str
+) -> None:
+    """What the dead worker was asking, or about to ask, is UNKNOWN, not forgotten."""
+    result, told = run(pytester, text, "-n", "1")
+    assert result.ret == 3
+    assert told["requirements"] == {id_: "UNKNOWN"}
+    assert told["tests"][0]["promise"] == promise
