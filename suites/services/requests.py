@@ -211,7 +211,8 @@ CASES = (
         name="headless-stays",
         ids=("SVC-269",),
         promise="A headless Service cannot be given an address later.",
-        made={"svc": {"clusterIP": "None", "ports": [HTTP]}},
+        # Without a selector it would be dual-stack on a cluster of one family, and refused for that when it changes.
+        made={"svc": {"clusterIP": "None", "selector": {"app": "nobody"}, "ports": [HTTP]}},
         asked=(refused("spec.clusterIP", "svc", clusterIP=ELSEWHERE, clusterIPs=[ELSEWHERE]),),
     ),
     RequestCase(
