@@ -16,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-PACKAGES := crun containernetworking-plugins nftables iproute2 conntrack python3 python3-venv util-linux
+PACKAGES := crun containernetworking-plugins nftables iptables iproute2 conntrack python3 python3-venv util-linux
 JOBS := auto
 
 # Only what stands on make's own command line counts: an exported KUBECONFIG must never choose the cluster.

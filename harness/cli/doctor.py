@@ -33,7 +33,13 @@ LIBRARIES = ("kubernetes", "pytest", "pytest-xdist", "dnspython", "aiohttp", "cr
 STATUS = 5.0
 """Seconds for a cluster of this machine to say how it is reached."""
 
-VERSION_OPTIONS = {"ip": "-V", "nft": "--version", "crun": "--version", "conntrack": "--version"}
+VERSION_OPTIONS = {
+    "ip": "-V",
+    "nft": "--version",
+    "crun": "--version",
+    "conntrack": "--version",
+    "iptables": "--version",
+}
 
 
 class State(enum.StrEnum):

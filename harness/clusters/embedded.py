@@ -44,6 +44,7 @@ NEEDED = {
     "nft": "nftables",
     "crun": "crun",
     "conntrack": "conntrack",
+    "iptables": "iptables",
 }
 """Programs the cluster runs, and the Debian package of each."""
 

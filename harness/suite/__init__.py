@@ -53,6 +53,8 @@ from harness.suite.flows import (
     open_table,
     settle_policies,
 )
+from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_control, open_table
+from harness.suite.hostports import NodeDial, host_port_findings
 from harness.suite.marks import exclusive, requirement, waits
 from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
@@ -69,7 +71,7 @@ from harness.suite.requests import (
 )
 from harness.suite.settle import services_settle
 from harness.suite.slices import slice_findings
-from harness.world.manifests import PodShape, endpointslice, policy, service
+from harness.world.manifests import HostPort, PodShape, endpointslice, policy, service
 
 __all__ = [
     "Answer",
@@ -90,6 +92,7 @@ __all__ = [
     "Findings",
     "Good",
     "Hold",
+    "HostPort",
     "Hostname",
     "Http",
     "Icmp",
@@ -97,6 +100,7 @@ __all__ = [
     "Kube",
     "Lane",
     "LoopOutcome",
+    "NodeDial",
     "NotApplicable",
     "Payload",
     "PodShape",
@@ -130,6 +134,7 @@ __all__ = [
     "exclusive",
     "field_findings",
     "field_of",
+    "host_port_findings",
     "judge_policies",
     "name_findings",
     "no_answer",

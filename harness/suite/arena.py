@@ -39,6 +39,9 @@ WEB = {"a": 80, "b": 81}
 NODES = "h"
 """The namespace of pods in the network of their node, which the restricted profile does not admit: they live apart."""
 
+LEFT_ALONE = "service.kubernetes.io/service-proxy-name"
+"""A Service with this label is another proxy's: the cluster's own programs nothing for it."""
+
 READS = 6
 """Requests under way at once when the API is read: a look reads about ten lists."""
 
@@ -162,9 +165,9 @@ class WorkerArena:
 
     def start(self, shapes: Mapping[str, PodShape], marks: dict[str, str]) -> None:
         """Make pods, whoever's they are. Raises KubeError, NotApplicable for those the cluster does not admit."""
-        ordinary = {ref: shape for ref, shape in shapes.items() if not shape.host_network}
+        ordinary = {ref: shape for ref, shape in shapes.items() if not shape.takes_of_node}
         self.apply([self.manifest(ref, shape) for ref, shape in ordinary.items()], marks)
-        if on_nodes := {ref: shape for ref, shape in shapes.items() if shape.host_network}:
+        if on_nodes := {ref: shape for ref, shape in shapes.items() if shape.takes_of_node}:
             with _admitted():
                 self.house_nodes()
                 self.apply([self.manifest(ref, shape) for ref, shape in on_nodes.items()], marks)
@@ -172,8 +175,8 @@ class WorkerArena:
     def manifest(self, ref: str, shape: PodShape) -> dict[str, Any]:
         """The pod as it is made. Raises ValueError for one in a namespace whose profile cannot admit it."""
         space, name = self.name(ref)
-        if shape.host_network is not (PodRef.parse(ref).namespace == NODES):
-            raise ValueError(f"pod {ref}: pods in the network of their node, and no others, stand in namespace {NODES}")
+        if shape.takes_of_node is not (PodRef.parse(ref).namespace == NODES):
+            raise ValueError(f"pod {ref}: pods with something of their node, and no others, stand in namespace {NODES}")
         return _in(manifests.pod(name, shape, self.agent), space)
 
     def house_nodes(self) -> None:
@@ -297,6 +300,18 @@ class Arena:
         return self._bursts
 
     # -- changing -------------------------------------------------------------------------------------------------
+
+    def lease_ports(self, count: int) -> list[int]:
+        """Numbers of ports that nobody else is given on any node while this test runs, for nodes' own use.
+
+        They are NodePorts that the API server keeps for a Service that no proxy serves: leased, never picked, between
+        workers and between runs. Raises KubeError.
+        """
+        ports = [{"name": f"p{number}", "port": number} for number in range(1, count + 1)]
+        lease = manifests.service("leased-ports", {"type": "NodePort", "ports": ports})
+        lease["metadata"]["labels"] = {LEFT_ALONE: "harness"}
+        (made,) = self.apply(lease)
+        return [int(each["nodePort"]) for each in made["spec"]["ports"]]
 
     def apply(self, *objects: Mapping[str, Any], namespace: str = "x") -> list[dict[str, Any]]:
         """Apply objects into a namespace of the arena (or the one they name); as stored. Gone when the test ends."""

@@ -120,6 +120,12 @@ class ClusterFacts:
         ordinary = self.node_names
         return sample(ordinary, others=[name for name in self.every_node if name not in ordinary])
 
+    def addresses_of(self, name: str) -> list[str]:
+        """InternalIPs and ExternalIPs of a Ready Linux node."""
+        node = next(node for node in self._detector.reads.nodes if node["metadata"]["name"] == name)
+        several = node["status"].get("addresses") or ()
+        return [str(each["address"]) for each in several if each["type"] in {"InternalIP", "ExternalIP"}]
+
     def node_address(self, name: str, family: Family) -> str:
         """A node's InternalIP of a family. Raises NotApplicable without one."""
         node = next(node for node in self.nodes if node["metadata"]["name"] == name)

@@ -54,6 +54,21 @@ def agent_config(agent: Agent) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class HostPort:
+    """A port of the node that leads to one of the pod's; at one address of the node, or at all of them."""
+
+    number: int
+    port: int = 80
+    protocol: str = "TCP"
+    address: str = ""
+
+    def manifest(self) -> dict[str, Any]:
+        """As an entry of a container's ports."""
+        where = {"hostIP": self.address} if self.address else {}
+        return {"containerPort": self.port, "hostPort": self.number, "protocol": self.protocol, **where}
+
+
+@dataclass(frozen=True)
 class PodShape:
     """What may differ between the pods of a test. `spec` is merged over the pod's spec last."""
 
@@ -64,6 +79,8 @@ class PodShape:
     """More names for TCP ports that are served anyway: port names are what policies and Services refer to."""
     node: str | None = None
     host_network: bool = False
+    host_ports: Sequence[HostPort] = ()
+    """In place of the names of the ports it serves."""
     readiness: bool = False
     """Ready only while the agent's /ready answers 200 (on the first TCP port)."""
     start_unready: bool = False
@@ -71,6 +88,11 @@ class PodShape:
     linger: int = 0
     """Seconds the agent keeps serving after SIGTERM, for tests of terminating endpoints."""
     spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def takes_of_node(self) -> bool:
+        """Whether it has something of its node that no profile but the privileged one admits."""
+        return self.host_network or bool(self.host_ports)
 
 
 def pod(name: str, shape: PodShape, agent: Agent) -> dict[str, Any]:
@@ -122,7 +144,8 @@ def _container(shape: PodShape, agent: Agent) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": _command(shape, agent),
         "env": [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in agent.fields.items()],
-        "ports": [
+        "ports": [each.manifest() for each in shape.host_ports]
+        or [
             {"name": f"serve-{port}-{protocol.lower()}", "containerPort": port, "protocol": protocol}
             for port in shape.ports
             for protocol in shape.protocols

@@ -51,6 +51,13 @@ def _name_change(fault: str, test: str, *ids: str, outright: bool = False) -> Ro
     return Row(fault=fault, test=f"dns/test_changes.py::{test}", ids=ids, layer=DNS, over_time=True, outright=outright)
 
 
+def _network(
+    fault: str, test: str, *ids: str, over_time: bool = False, params: Mapping[str, object] | None = None
+) -> Row:
+    test = f"network/{test}"
+    return Row(fault=fault, test=test, ids=ids, layer=NETWORK, params=params or {}, over_time=over_time)
+
+
 def _service(fault: str, case: str, *ids: str, scope: Scope = Scope.ARENA, outright: bool = False) -> Row:
     test = f"services/test_static.py::test_service[{case}]"
     return Row(fault=fault, test=test, ids=ids, layer=PROXY, scope=scope, outright=outright)
@@ -134,6 +141,10 @@ ROWS = (
         over_time=True,
         outright=True,
     ),
+    _network("services/F04", "test_host_ports.py::test_host_ports", "NET-033"),
+    _network("services/F47", "test_host_ports.py::test_host_port_moves_to_the_next_pod", "NET-034", over_time=True),
+    _network("services/F04", "test_host_ports.py::test_host_ports_outside", "NET-032"),
+    _network("services/F52", "test_nodes.py::test_nodes_and_pods", "NET-018", params={"every": 100, "for": 100}),
     _service("services/F74", "clusterip/no-endpoints", "SVC-048", "SVC-049", outright=True),
     _service("services/F15", "clusterip/hairpin", "SVC-044", "SVC-046"),
     _service("services/F55", "nodeport/every-node", "SVC-161"),

@@ -1,6 +1,8 @@
 """Planted faults of the kubelet and of the pod network: what each changes on a node (pure), and the door that does it.
 
     dns/F-35      pods made while it is active get a wrong nameserver      params: nameserver
+    services/F04  hostPorts of the loopback address lead to their pods from everywhere      (new connections)
+    services/F47  hostPorts lead to the first pod that had them, also when it is gone       (new connections)
     services/F52  stale neighbour: pods are unreachable from the node, on and off   params: every, for (seconds)
     services/F53  MTU black hole: the node's link is small, and it says so to nobody        params: mtu
     services/F54  all pod traffic leaving the node's pods wears the node's address          (new connections)
@@ -22,6 +24,7 @@ from harness.effects.clock import Clock
 from harness.effects.run import RunError, run
 from harness.embedded.api import Cache
 from harness.embedded.api.faults import RESOURCE, active
+from harness.embedded.kubelet.hostports import mappings
 from harness.embedded.kubelet.spec import NodeSpec
 from harness.embedded.netns import link
 from harness.embedded.netns.fabric import NODE_LINK
@@ -30,6 +33,8 @@ from harness.embedded.netns.namespace import run_in_async
 __all__ = ["RESOURCE", "FaultKeeper", "Plan", "cluster_dns", "dead_window", "plan"]
 
 WRONG_DNS = "dns/F-35"
+OPEN_LOOPBACK = "services/F04"
+STALE_HOST_PORTS = "services/F47"
 STALE_NEIGHBOUR = "services/F52"
 BLACK_HOLE = "services/F53"
 MASQUERADE_ALL = "services/F54"
@@ -44,12 +49,31 @@ SMALL_MTU = 1280
 """The least that IPv6 lives with."""
 
 EVERY, FOR = 4.0, 2.0
+LOOPBACKS = ("127.0.0.1", "::1")
 
 
 def cluster_dns(faults: Iterable[dict[str, Any]], pod: dict[str, Any], node: NodeSpec) -> tuple[str, ...] | None:
     """The nameservers a wrongly set kubelet gives this pod; None when it is set right."""
     params = active(faults, WRONG_DNS, node=node.name, namespace=pod["metadata"]["namespace"])
     return None if params is None else (str(params.get("nameserver") or NOBODY),)
+
+
+@dataclass(frozen=True, order=True)
+class Lead:
+    """What comes to a port of the node, at whatever address, is led to a pod's."""
+
+    protocol: str
+    number: int
+    address: str
+    port: int
+
+    @property
+    def rule(self) -> str:
+        """As nft takes it."""
+        end = f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        family = "ipv6" if ":" in self.address else "ipv4"
+        to = f"dnat {_word(self.address)} to {end}"
+        return f" meta nfproto {family} fib daddr type local {self.protocol} dport {self.number} {to};"
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,8 @@ class Plan:
     """Source addresses and networks that leave with the node's address."""
     unreachable: frozenset[str] = frozenset()
     """Pod addresses behind a dead neighbour."""
+    leads: tuple[Lead, ...] = ()
+    """Ahead of the hostPorts that network plugins programmed."""
 
     def rules(self, node: NodeSpec) -> str:
         """The nft text of the table; "" when there is no rule."""
@@ -77,17 +103,29 @@ class Plan:
                 if (sources := [one for one in self.masqueraded if _word(one) == _word(own)])
             )
             chains.append(f"chain disguise {{ type nat hook postrouting priority 95;{rules} }}")
+        if self.leads:
+            rules = "".join(lead.rule for lead in self.leads)
+            chains.append(f"chain astray {{ type nat hook prerouting priority -105;{rules} }}")
         return f"table {TABLE} {{\n" + "\n".join(chains) + "\n}\n" if chains else ""
 
 
 def plan(
-    faults: Sequence[dict[str, Any]], node: NodeSpec, pods: Iterable[dict[str, Any]], *, dead: Mapping[str, bool]
+    faults: Sequence[dict[str, Any]],
+    node: NodeSpec,
+    pods: Iterable[dict[str, Any]],
+    *,
+    dead: Mapping[str, bool],
+    stale: Iterable[Lead] = (),
 ) -> Plan:
-    """What is wrong on this node now. `dead` says by fault name whether its stale entries are there at this moment."""
+    """What is wrong on this node now. `dead` says by fault name whether its stale entries are there at this moment,
+    `stale` to whom hostPorts lead that were not taken back.
+    """
     result = Plan()
     everyone = [pod for pod in pods if not pod["spec"].get("hostNetwork")]
     if (params := active(faults, BLACK_HOLE, node=node.name)) is not None:
         result = replace(result, mtu=int(params.get("mtu") or SMALL_MTU))
+    leads = {lead for fault in _of(faults, OPEN_LOOPBACK, node) for lead in _leads(fault, node, everyone, hidden=True)}
+    result = replace(result, leads=tuple(sorted({*leads, *stale})))
     for fault in _of(faults, MASQUERADE_ALL, node):
         scope = fault["spec"].get("namespaces")
         mine = [pod for pod in everyone if pod["spec"].get("nodeName") == node.name]
@@ -99,6 +137,26 @@ def plan(
             lost = {address for pod in _within(remote, fault["spec"].get("namespaces")) for address in _addresses(pod)}
             result = replace(result, unreachable=result.unreachable | lost)
     return result
+
+
+def stale_leads(faults: Iterable[dict[str, Any]], node: NodeSpec, pods: Iterable[dict[str, Any]]) -> list[Lead]:
+    """Where the hostPorts lead now that a broken plugin does not take back later."""
+    several = list(pods)
+    return [lead for fault in _of(faults, STALE_HOST_PORTS, node) for lead in _leads(fault, node, several)]
+
+
+def _leads(
+    fault: Mapping[str, Any], node: NodeSpec, pods: Iterable[dict[str, Any]], *, hidden: bool = False
+) -> list[Lead]:
+    """The hostPorts of the pods in a fault's scope on this node; `hidden`: those of the loopback address only."""
+    mine = [pod for pod in pods if pod["spec"].get("nodeName") == node.name]
+    return [
+        Lead(port["protocol"], port["hostPort"], address, port["containerPort"])
+        for pod in _within(mine, fault["spec"].get("namespaces"))
+        for port in mappings(pod)
+        for address in _addresses(pod)
+        if not hidden or (port.get("hostIP") in LOOPBACKS and (":" in address) == (":" in port["hostIP"]))
+    ]
 
 
 def dead_window(fault: Mapping[str, Any], elapsed: float) -> tuple[bool, float]:
@@ -140,6 +198,7 @@ class FaultKeeper:
         self._clock = clock
         self._present = Plan()
         self._planted: dict[str, float] = {}
+        self._stale: dict[tuple[str, int, bool], Lead] = {}
 
     async def keep(self) -> None:
         """Follow the faults for ever."""
@@ -169,7 +228,12 @@ class FaultKeeper:
             dead[name], left = dead_window(fault, now - self._planted.setdefault(name, now))
             until.append(left)
         self._planted = {name: began for name, began in self._planted.items() if name in dead}
-        return plan(faults, self._node, self._cache.all("pods"), dead=dead), min(until, default=None)
+        pods = self._cache.all("pods")
+        if not _of(faults, STALE_HOST_PORTS, self._node):
+            self._stale.clear()
+        for lead in stale_leads(faults, self._node, pods):
+            self._stale.setdefault((lead.protocol, lead.number, ":" in lead.address), lead)
+        return plan(faults, self._node, pods, dead=dead, stale=self._stale.values()), min(until, default=None)
 
     async def _apply(self, wanted: Plan) -> None:
         before, self._present = self._present, wanted

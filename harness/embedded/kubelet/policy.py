@@ -1,4 +1,4 @@
-"""Which pods are run at all, when an ended container runs again, when a failed pull is tried again. Pure.
+"""When an ended container runs again, when a failed pull is tried again. Pure.
 
 Follows kubernetes.io "Pod Lifecycle": restartPolicy, and back-off of 10 s doubling to 5 minutes, forgotten after 10
 minutes of running.
@@ -6,9 +6,7 @@ minutes of running.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 FIRST_BACKOFF = 10.0
 LONGEST_BACKOFF = 300.0
@@ -44,15 +42,3 @@ def restarts(policy: str, *, code: int, init: bool = False, sidecar: bool = Fals
 def is_sidecar(container: dict[str, object]) -> bool:
     """An init container that stays (KEP-753)."""
     return container.get("restartPolicy") == "Always"
-
-
-def unserved(pod: Mapping[str, Any]) -> str:
-    """Why no pod like this is run here, "" when it may: better a pod that does not start than one that pretends."""
-    spec = pod["spec"]
-    if spec.get("hostNetwork"):
-        return ""  # its ports are the node's
-    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
-        for port in container.get("ports") or ():
-            if port.get("hostPort"):
-                return f"hostPort is not implemented by the embedded cluster (container {container['name']})"
-    return ""

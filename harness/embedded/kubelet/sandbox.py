@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.embedded.kubelet import cni
+from harness.embedded.kubelet.hostports import mappings
 from harness.embedded.kubelet.oci import SandboxPaths
 from harness.embedded.kubelet.spec import NodeSpec
 from harness.embedded.netns import namespace
@@ -39,7 +40,7 @@ async def open_sandbox(pod: dict[str, Any], node: NodeSpec, *, hostname: str) ->
             return Sandbox(paths, node.addresses)
         kinds = (Kind.NET, Kind.UTS, Kind.IPC)
         await namespace.make_async(base, kinds=kinds, hostname=hostname, sysctls={**POD_SYSCTLS, **wanted})
-        given = await cni.add(node, sandbox=pod["metadata"]["uid"], netns=base, pod=_names(pod))
+        given = await cni.add(node, sandbox=pod["metadata"]["uid"], netns=base, pod=_names(pod), mappings=mappings(pod))
     except (namespace.NamespaceError, cni.CniError, OSError) as error:
         await close_sandbox(pod, node)
         raise SandboxError(f"Failed to create pod sandbox: {error}") from error
@@ -52,7 +53,7 @@ async def close_sandbox(pod: dict[str, Any], node: NodeSpec) -> None:
     if base.exists():
         # A plugin that cannot tidy up is outlived by removing the namespace, which takes the links along.
         with contextlib.suppress(cni.CniError):
-            await cni.delete(node, sandbox=pod["metadata"]["uid"], netns=base, pod=_names(pod))
+            await cni.delete(node, sandbox=pod["metadata"]["uid"], netns=base, pod=_names(pod), mappings=mappings(pod))
     await asyncio.to_thread(namespace.remove, base)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.embedded.api import Api
 from harness.embedded.kubelet import faults, resolver, volumes
 from harness.embedded.kubelet.podrun import PodRun, Tools
-from harness.embedded.kubelet.policy import is_sidecar, unserved
+from harness.embedded.kubelet.policy import is_sidecar
 from harness.embedded.kubelet.resolver import HostnameError
 from harness.embedded.kubelet.rootfs import PodFiles
 from harness.embedded.kubelet.sandbox import SandboxError, close_sandbox, open_sandbox
@@ -109,23 +109,13 @@ class PodWorker:
         await asyncio.to_thread(shutil.rmtree, self.run.files.home, ignore_errors=True)
 
     async def _bring_up(self) -> None:
-        if self._refused() or not await self._mounted() or not await self._sandboxed():
+        if not await self._mounted() or not await self._sandboxed():
             return
         for slot in self.init:
             self._keeping.append(asyncio.create_task(slot.keep()))
             if not await self._initialised(slot):
                 return
         self._keeping += [asyncio.create_task(slot.keep()) for slot in self.main]
-
-    def _refused(self) -> bool:
-        """Whether the pod wants what there is not; its status and an event say so, and it stays as it is."""
-        problem = unserved(self.run.pod)
-        if problem:
-            self.run.say("Failed", f"Error: {problem}", warning=True)
-            for slot in self.slots:
-                slot.seen.state = Waiting("CreateContainerConfigError", problem)
-            self._touch()
-        return bool(problem)
 
     async def _initialised(self, slot: Slot) -> bool:
         """Wait until an init container has done its part; False when the pod ends or fails before."""

@@ -9,7 +9,7 @@ import pytest
 
 from harness.probe import archive
 from harness.world import topology
-from harness.world.manifests import Agent, PodShape, agent_config, namespace, pod
+from harness.world.manifests import Agent, HostPort, PodShape, agent_config, namespace, pod
 
 AGENT = Agent(
     archive=b"zip",
@@ -121,3 +121,14 @@ def test_an_arena_needs_a_node() -> None:
     """Without a schedulable node there is no arena."""
     with pytest.raises(ValueError, match="at least one schedulable node"):
         topology.arena([])
+
+
+def test_host_ports_are_all_that_is_declared() -> None:
+    """A pod with hostPorts declares them, at one address of the node or at all, and needs the privileged profile."""
+    shape = PodShape(ports=(80,), host_ports=(HostPort(7000), HostPort(7001, 81, "UDP", "127.0.0.1")))
+    assert pod("a", shape, AGENT)["spec"]["containers"][0]["ports"] == [
+        {"containerPort": 80, "hostPort": 7000, "protocol": "TCP"},
+        {"containerPort": 81, "hostPort": 7001, "protocol": "UDP", "hostIP": "127.0.0.1"},
+    ]
+    assert shape.takes_of_node
+    assert not PodShape().takes_of_node

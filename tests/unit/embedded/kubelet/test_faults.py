@@ -8,9 +8,18 @@ import pytest
 from harness.effects.clock import FakeClock
 from harness.embedded.api import Cache, LocalApi
 from harness.embedded.kubelet import faults
-from harness.embedded.kubelet.faults import DEAD_MAC, FaultKeeper, Plan, cluster_dns, dead_window, plan
+from harness.embedded.kubelet.faults import (
+    DEAD_MAC,
+    FaultKeeper,
+    Lead,
+    Plan,
+    cluster_dns,
+    dead_window,
+    plan,
+    stale_leads,
+)
 from harness.embedded.store.objects import Store
-from tests.unit.embedded.kubelet.pods_by_hand import NODE, pod
+from tests.unit.embedded.kubelet.pods_by_hand import NODE, container, pod
 
 
 def fault(fault_id: str, *, name: str = "f", **spec: Any) -> dict[str, Any]:
@@ -71,6 +80,35 @@ def test_masquerade_of_a_namespace_takes_its_pods_only() -> None:
     """Scoped to a namespace, only the addresses of its pods on this node are hidden."""
     wanted = plan([fault("services/F54", namespaces=["shop"])], NODE, PODS, dead={})
     assert wanted.masqueraded == ("10.244.0.5", "fd00:10:244::5")
+
+
+def with_ports(node: str, *ports: dict[str, Any]) -> dict[str, Any]:
+    made = bound("ports", node, "10.244.0.9", "fd00:10:244::9")
+    made["spec"]["containers"] = [container("c", ports=list(ports))]
+    return made
+
+
+HIDDEN = {"containerPort": 80, "hostPort": 7000, "hostIP": "127.0.0.1"}
+SHOWN = {"containerPort": 80, "hostPort": 7001}
+
+
+def test_a_loopback_host_port_is_opened_at_every_address() -> None:
+    """services/F04: only hostPorts of the loopback address, in its family, on the pod's own node, in scope."""
+    mine = [with_ports("n1", HIDDEN, SHOWN)]
+    wanted = (Lead("tcp", 7000, "10.244.0.9", 80),)
+    planted = fault("services/F04", namespaces=["shop"])
+    assert plan([planted], NODE, mine, dead={}).leads == wanted
+    assert plan([fault("services/F04", namespaces=["bank"])], NODE, mine, dead={}).leads == ()
+    assert plan([planted], NODE, [with_ports("n2", HIDDEN)], dead={}).leads == ()
+    assert "ipv4 fib daddr type local tcp dport 7000 dnat ip to 10.244.0.9:80" in Plan(leads=wanted).rules(NODE)
+
+
+def test_stale_host_ports_lead_to_who_had_them() -> None:
+    """services/F47: every hostPort of a pod in scope, in both families."""
+    found = stale_leads([fault("services/F47")], NODE, [with_ports("n1", SHOWN)])
+    assert found == [Lead("tcp", 7001, "10.244.0.9", 80), Lead("tcp", 7001, "fd00:10:244::9", 80)]
+    assert plan([], NODE, [], dead={}, stale=found).leads == tuple(found)
+    assert stale_leads([], NODE, [with_ports("n1", SHOWN)]) == []
 
 
 def test_stale_neighbours_are_remote_pods_in_scope() -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from harness.embedded.kubelet.policy import Backoff, is_sidecar, restarts, unserved
-from tests.unit.embedded.kubelet.pods_by_hand import container, pod
+from harness.embedded.kubelet.policy import Backoff, is_sidecar, restarts
 
 
 @pytest.mark.parametrize(
@@ -48,12 +47,3 @@ def test_a_long_run_is_forgiven() -> None:
     """After ten minutes of running the back-off begins anew."""
     backoff = Backoff(current=160, attempts=6).failed(ran=601)
     assert backoff.current == 0
-
-
-def test_a_pod_with_a_host_port_is_refused_unless_it_has_the_hosts_network() -> None:
-    """A hostPort that would be without effect is named as the reason; with hostNetwork it is the node's own port."""
-    ports = [{"containerPort": 80, "hostPort": 80}]
-    assert "hostPort is not implemented" in unserved(pod(container("web", ports=ports)))
-    assert "web" in unserved(pod(container("a"), initContainers=[container("web", ports=ports)]))
-    assert not unserved(pod(container(ports=ports), hostNetwork=True))
-    assert not unserved(pod(container(ports=[{"containerPort": 80}])))
