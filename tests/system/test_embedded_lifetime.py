@@ -40,8 +40,16 @@ ROOT = Path(__file__).parents[2]
 OWNER = """
 import sys
 from harness.clusters.embedded import EmbeddedCluster, Settings
+from harness.clusters.outside import door_of
+from harness.model.refs import NamespacedName
+from harness.probe.asks import Hostname
+from harness.probe.carrier import Processes
+from harness.probe.pool import Pool
 cluster = EmbeddedCluster(Settings(name=sys.argv[1], jitter=0.0))
-cluster.create()
+way = door_of(cluster.create().kubeconfig, None)
+pool, outside = Pool(None), NamespacedName("outside", sys.argv[1])
+pool.place(outside, Processes(way.command, python=way.python))
+assert pool.ask(outside, [Hostname()])[0].seen.name == "REACHED"
 print(cluster.process_id, flush=True)
 sys.stdin.read()
 """
@@ -150,6 +158,11 @@ def until(done: Callable[[], object], *, within: float | None = None) -> bool:
     return bool(done())
 
 
+def attending() -> list[str]:
+    """Processes outside the cluster that attend in this file's name, and those that brought them there."""
+    return run(["pgrep", "-f", f"attend --as=outside/{NAME}"], check=False).text.split()
+
+
 @pytest.fixture(autouse=True)
 def untouched() -> Iterator[None]:
     """Every test of this file leaves the machine as it was."""
@@ -183,10 +196,14 @@ def test_a_cluster_has_namespaces_of_its_own(owned: tuple[Any, Body]) -> None:
 
 
 def test_nothing_outlives_an_owner_that_is_killed(owned: tuple[Any, Body]) -> None:
-    """kill -9 of the owner: within five seconds no process, and with that no namespace, of its cluster is left."""
+    """kill -9 of the owner: within five seconds no process, and with that no namespace, of its cluster is left.
+
+    Nor is the agent at the place outside, which the owner had entered.
+    """
     owner, body = owned
+    assert attending(), "there is an agent outside to be seen to end"
     os.kill(owner.pid, signal.SIGKILL)
-    assert until(lambda: not body.holders()), body.left()
+    assert until(lambda: not body.holders() and not attending()), body.left()
 
 
 @pytest.mark.parametrize("which", ["first", "parent"])

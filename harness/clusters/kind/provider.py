@@ -18,12 +18,13 @@ from harness.clusters import addon_install, addon_manifest
 from harness.clusters.addon import Addon
 from harness.clusters.addon_install import ADMITTED_LIMIT, POOL
 from harness.clusters.downloads import Downloads, cache
-from harness.clusters.kind import companion, config, images, leftovers, nodes, pool, versions
+from harness.clusters.kind import companion, config, images, leftovers, neighbour, nodes, pool, versions
 from harness.clusters.kind.config import Plan
 from harness.clusters.kind.engine import Kind, Tell, Tools, engine, silent
 from harness.clusters.kind.images import Stock, Wanted
 from harness.clusters.kind.marks import Mark, Stay
 from harness.clusters.kind.request import Request
+from harness.clusters.outside import with_door
 from harness.clusters.provider import Access, ClusterError
 from harness.effects import process
 from harness.effects.clock import Clock, RealClock
@@ -300,7 +301,17 @@ class KindCluster:
             **({"mirror": str(plan.mirror)} if plan.mirror else {}),
             "kind_version": str(self._kind.version()),
         }
-        return Access(kubeconfig=self._kind.kubeconfig(plan.name), context=None, kind="kind", notes=notes)
+        document = self._with_door(self._kind.kubeconfig(plan.name))
+        return Access(kubeconfig=document, context=None, kind="kind", notes=notes)
+
+    def _with_door(self, kubeconfig: dict[str, Any]) -> dict[str, Any]:
+        """The kubeconfig with the way to a machine beside the nodes, where the agents' image is here."""
+        there = leftovers.found(self._docker).get(self._name)
+        image = next((each for each in self._setting.images if self._docker.has_image(each)), None)
+        if there is None or there.mark is None or image is None:
+            return kubeconfig
+        way = neighbour.door(self._docker.name, self._name, mark=there.mark, network=NETWORK, image=image)
+        return with_door(kubeconfig, way)
 
     def _timed(self, access: Access) -> Access:
         return replace(access, notes={**access.notes, "boot_s": f"{self._clock.now() - self._began:.1f}"})
