@@ -53,7 +53,6 @@ from harness.suite.flows import (
     open_table,
     settle_policies,
 )
-from harness.suite.flows import all_pairs, ask_cells, judge_policies, open_control, open_table
 from harness.suite.hostports import NodeDial, host_port_findings
 from harness.suite.marks import exclusive, requirement, waits
 from harness.suite.messages import QueryShape
