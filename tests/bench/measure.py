@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from harness.effects.clock import RealClock
 from harness.kube.client import Kube
@@ -48,7 +49,7 @@ class Row:
 
     def __str__(self) -> str:
         sign = "≥" if self.more else "≤"
-        limits = f"{sign} {self.must:g} {self.unit}", f"{sign} {self.aim:g} {self.unit}"
+        limits = [f"{sign} {each:g} {self.unit}" if isfinite(each) else "none" for each in (self.must, self.aim)]
         reached = "" if self.kept else "   MISSED"
         return f"{self.what:62} | {limits[0]:>11} | {limits[1]:>12} | {self.measured:>9,.3g} {self.unit}{reached}"
 

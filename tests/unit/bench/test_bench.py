@@ -43,6 +43,14 @@ def test_a_row_is_kept_only_when_its_work_went_well(row: Row, kept: bool) -> Non
     assert ("MISSED" in str(row)) is not kept
 
 
+def test_a_row_without_a_limit_says_none() -> None:
+    """Infinity is no number to be held to."""
+    row = Row("a", float("inf"), float("inf"), 54)
+    assert row.kept
+    assert "inf" not in str(row)
+    assert str(row).count("none") == 2
+
+
 @pytest.mark.parametrize("seen", [(), (Seen.UNMEASURED,), (Seen.REACHED, Seen.SILENT)])
 def test_what_was_not_reached_is_not_timed(seen: tuple[Seen, ...]) -> None:
     """No result at all, lost ones, or some that are silent."""
