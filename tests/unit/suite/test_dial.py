@@ -134,6 +134,21 @@ def test_a_service_without_endpoints_refuses(ground: Ground) -> None:
     assert (findings.verdict, layer(findings)) == (Verdict.FAIL, "service proxy")
 
 
+def test_an_ended_pod_is_not_taken_for_a_silent_backend(ground: Ground) -> None:
+    """A pod that has failed is selected and no backend: its silence says nothing about the pod network."""
+    ground.service()
+    ended = ground.kube.objects["pods", *ground.base.name("x/b")]
+    ended["metadata"]["labels"]["role"], ended["status"]["phase"] = "backend", "Failed"
+    own = ground.base.pods["x/b"].address()
+
+    def silent(_: str, ask: Ask) -> Result | None:
+        return Result(ask, "x/b", Seen.SILENT) if getattr(ask, "host", "") in (CLUSTER_IP, own) else None
+
+    ground.network.lies.append(silent)
+    findings = looked(ground, Dial("z/c", answered=False))
+    assert (findings.verdict, layer(findings)) == (Verdict.FAIL, "service proxy")
+
+
 def test_an_outsider_who_answers_for_nobody_is_the_proxys_fault(ground: Ground) -> None:
     """Packets that nobody refuses leave by the default route: whoever answers there, the proxy is named, and why."""
     ground.service()
