@@ -164,7 +164,7 @@ def test_a_kind_run_says_what_it_makes(pytester: pytest.Pytester) -> None:
     """The first lines name plugin, nodes, families and proxy, also where nothing is made."""
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest("--cluster", "kind", "--cni", "weave", "--lb", "metallb", "--collect-only")
-    lb = "LoadBalancer metallb v0.16.1 (untested)"
+    lb = "LoadBalancer metallb v0.16.1 (passed 20*)"
     result.stdout.fnmatch_lines(
         [f"harness: kind cluster*CNI weave v2.9.0 (untested), {lb}, 3 nodes, ipv4, kube-proxy iptables"]
     )
