@@ -22,6 +22,8 @@ MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 ZONE_LABEL = "topology.kubernetes.io/zone"
+SAME_ZONE, SAME_NODE = frozenset({"PreferSameZone", "PreferClose"}), "PreferSameNode"
+HINT_ANNOTATIONS = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
 MOST_ENDPOINTS = 100
 """The controller's default limit of endpoints per slice."""
 RULE = "EndpointSlice controller"
@@ -54,6 +56,10 @@ class SliceEndpoint:
     zone: str = ""
     hostname: str = ""
     ports: frozenset[SlicePort] = frozenset()
+    for_zones: frozenset[str] | None = None
+    """Zones it is meant for; None: left to the controller."""
+    for_nodes: frozenset[str] | None = None
+    """Nodes it is meant for; None: left to the controller."""
 
     @property
     def family(self) -> Family:
@@ -122,7 +128,24 @@ def _endpoint(snapshot: Snapshot, service: Raw, pod: Raw, address: str) -> Slice
         zone=zone[0] if zone else "",
         hostname=str(spec["hostname"]) if named else "",
         ports=frozenset(_ports(service, pod)),
+        **_meant(service, node=str(spec.get("nodeName") or ""), zone=zone[0] if zone else ""),
     )
+
+
+def _meant(service: Raw, *, node: str, zone: str) -> dict[str, frozenset[str] | None]:
+    """Whom `spec.trafficDistribution` means an endpoint for (KEP-4444, KEP-3015).
+
+    The older annotation leaves hints to a heuristic of the controller's, PreferSameNode its second choice.
+    """
+    wish = service["spec"].get("trafficDistribution")
+    if any(key in (service["metadata"].get("annotations") or {}) for key in HINT_ANNOTATIONS):
+        return {}
+    nobody: frozenset[str] = frozenset()
+    if wish in SAME_ZONE:
+        return {"for_zones": frozenset({zone}) if zone else nobody, "for_nodes": nobody}
+    if wish == SAME_NODE:
+        return {"for_nodes": frozenset({node}) if node else nobody}
+    return {"for_zones": nobody, "for_nodes": nobody} if wish is None else {}
 
 
 def _ports(service: Raw, pod: Raw) -> Iterator[SlicePort]:
@@ -163,7 +186,13 @@ def _seen(endpoint: Mapping[str, Any], address: str, ports: frozenset[SlicePort]
         zone=str(endpoint.get("zone") or ""),
         hostname=str(endpoint.get("hostname") or ""),
         ports=ports,
+        for_zones=_hinted(endpoint, "forZones"),
+        for_nodes=_hinted(endpoint, "forNodes"),
     )
+
+
+def _hinted(endpoint: Mapping[str, Any], kind: str) -> frozenset[str]:
+    return frozenset(str(each["name"]) for each in (endpoint.get("hints") or {}).get(kind) or ())
 
 
 def controller_slices(snapshot: Snapshot, service: Raw) -> list[Raw]:
@@ -222,6 +251,15 @@ def _fields(expected: SliceEndpoint, seen: SliceEndpoint) -> list[Difference]:
         "hostname": (expected.hostname, seen.hostname),
         "ports": (_text(expected.ports), _text(seen.ports)),
     }
+    if expected.ready:  # others get no traffic by hints
+        rows |= {
+            f"hints for {kind}": (", ".join(sorted(want)), ", ".join(sorted(got or ())))
+            for kind, want, got in (
+                ("zones", expected.for_zones, seen.for_zones),
+                ("nodes", expected.for_nodes, seen.for_nodes),
+            )
+            if want is not None
+        }
     return [
         Difference(f"{field} of {expected.address} ({expected.pod})", want or "none", got or "none", RULE)
         for field, (want, got) in rows.items()

@@ -41,7 +41,7 @@ from harness.probe.asks import (
 from harness.probe.results import Answer, LoopOutcome, Result
 from harness.suite.arena import Arena, ArenaPod, WorkerArena
 from harness.suite.check import Check, Findings
-from harness.suite.dial import Dial, service_findings
+from harness.suite.dial import Dial, service_findings, services_findings
 from harness.suite.facts import ClusterFacts
 from harness.suite.faults import planted
 from harness.suite.flows import (
@@ -53,6 +53,7 @@ from harness.suite.flows import (
     open_table,
     settle_policies,
 )
+from harness.suite.health import health_findings
 from harness.suite.hostports import NodeDial, host_port_findings
 from harness.suite.marks import exclusive, requirement, waits
 from harness.suite.messages import QueryShape
@@ -133,6 +134,7 @@ __all__ = [
     "exclusive",
     "field_findings",
     "field_of",
+    "health_findings",
     "host_port_findings",
     "judge_policies",
     "name_findings",
@@ -148,6 +150,7 @@ __all__ = [
     "resolve",
     "service",
     "service_findings",
+    "services_findings",
     "services_settle",
     "settle_policies",
     "slice_findings",

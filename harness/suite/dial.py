@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.expect import Symptom
@@ -84,32 +84,46 @@ class Attempts:
     dial: Dial
     delivery: Delivery
     asks: tuple[Ask, ...]
+    service: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The dial, with the Service's name where a test has several."""
+        name = str(self.service["metadata"]["name"])
+        return str(self.dial) if name == "svc" else f"{name}: {self.dial}"
 
 
 def service_findings(arena: Arena, name: str, dials: Iterable[Dial], *, namespace: str = "x") -> Findings:
-    """One look at a Service from several clients. Raises NotApplicable when an address it needs does not exist.
+    """One look at a Service from several clients. Raises NotApplicable when an address it needs does not exist."""
+    return services_findings(arena, {name: dials}, namespace=namespace)
+
+
+def services_findings(arena: Arena, wanted: Mapping[str, Iterable[Dial]], *, namespace: str = "x") -> Findings:
+    """One look at several Services, everything dialled at once: what is to stay silent costs its time-out only once.
 
     The layer below comes first: while the slices are not what the pods call for, nothing is dialled, since whoever
-    follows them would be judged for what they say.
+    follows them would be judged for what they say. Raises NotApplicable when an address does not exist.
     """
     space = arena.namespace(namespace)
     snapshot = snapshot_for(arena, space)
-    service = snapshot.service(space, name)
-    if wrong := slices_judged(snapshot, service):
-        return wrong
-    deliveries = [(dial, expected(snapshot, service, dial, arena)) for dial in dials]
-    if not deliveries:
-        raise ValueError("no dials: nothing would be looked at")
-    if unfit := [found for dial, delivery in deliveries for found in _unfit(dial, delivery)]:
-        return Findings(tuple(unfit), evidence=tuple(slices_text(snapshot, service)))
-    try:
-        plans = [
-            Attempts(dial, delivery, tuple(looks(snapshot, service, dial, delivery, arena)))
-            for dial, delivery in deliveries
-        ]
-    except NoAddressError as missing:
-        return Findings((missing.difference,))
-    return _judged(arena, snapshot, service, plans)
+    plans: list[Attempts] = []
+    for name, dials in wanted.items():
+        service = snapshot.service(space, name)
+        if wrong := slices_judged(snapshot, service):
+            return wrong
+        deliveries = [(dial, expected(snapshot, service, dial, arena)) for dial in dials]
+        if not deliveries:
+            raise ValueError(f"no dials of {name}: nothing would be looked at")
+        if unfit := [found for dial, delivery in deliveries for found in _unfit(dial, delivery)]:
+            return Findings(tuple(unfit), evidence=tuple(slices_text(snapshot, service)))
+        try:
+            plans += [
+                Attempts(dial, delivery, tuple(looks(snapshot, service, dial, delivery, arena)), service)
+                for dial, delivery in deliveries
+            ]
+        except NoAddressError as missing:
+            return Findings((missing.difference,))
+    return _judged(arena, snapshot, plans)
 
 
 def snapshot_for(arena: Arena, space: str) -> Snapshot:
@@ -127,7 +141,7 @@ def _unfit(dial: Dial, delivery: Delivery) -> list[Difference]:
     return [Difference(f"{dial}: ground", told[dial.answered], seen, verdict=Verdict.UNKNOWN)]
 
 
-def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans: Sequence[Attempts]) -> Findings:
+def _judged(arena: Arena, snapshot: Snapshot, plans: Sequence[Attempts]) -> Findings:
     """Make all attempts at once, and judge them."""
     told, found = _asked(arena, plans)
     symptoms: set[Symptom] = {Symptom.CONTROL_FAILED} if found else set()
@@ -135,19 +149,20 @@ def _judged(arena: Arena, snapshot: Snapshot, service: Mapping[str, Any], plans:
     for plan, results in zip(plans, told, strict=True):
         arrivals = [arrival(result, nobody=not plan.delivery.backends) for result in results]
         differences = judge_arrivals(plan.delivery, arrivals, complete=plan.dial.complete)
-        found += [replace(each, what=f"{plan.dial}: {each.what}") for each in differences]
+        found += [replace(each, what=f"{plan.text}: {each.what}") for each in differences]
         if differences:
             bad.append(plan)
             symptoms |= _symptoms(plan, arrivals)
     if not found:
         return Findings()
+    service = (bad or plans)[0].service
     if bad:
         symptoms |= _below(arena, bad[0])
     space = service["metadata"]["namespace"]
     return Findings(
         tuple(found),
         frozenset(symptoms),
-        asked="\n".join(str(plan.dial) for plan in plans),
+        asked="\n".join(plan.text for plan in plans),
         rule="\n".join(dict.fromkeys(each.rule for each in found if each.rule)),
         evidence=(*_places(arena, bad, plans), *_strangers(plans, told), *slices_text(snapshot, service)),
         repeat=f"kubectl -n {space} get service,endpointslices -o wide",

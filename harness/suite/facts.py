@@ -22,6 +22,7 @@ from harness.model.refs import Family
 from harness.suite.loadbalancer import NOBODY, PATIENCE, FirstLoadBalancer, has_address
 from harness.world.capabilities import Detector, Reads, takes_pods
 from harness.world.capabilities import addresses as families
+from harness.world.capabilities.machines import ZONE
 from harness.world.capabilities.reads import DNS_LABELS, SYSTEM
 from harness.world.nodes import sample
 
@@ -133,6 +134,11 @@ class ClusterFacts:
             if each["type"] == "InternalIP" and Family.of(each["address"]) is family:
                 return str(each["address"])
         raise NotApplicable(f"node {name} has no {family} address")
+
+    def node_zone(self, name: str) -> str:
+        """The zone a node stands in; empty when its labels name none."""
+        node = next(node for node in self.nodes if node["metadata"]["name"] == name)
+        return str((node["metadata"].get("labels") or {}).get(ZONE, ""))
 
     @functools.cached_property
     def families(self) -> tuple[Family, ...]:

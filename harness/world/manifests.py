@@ -177,9 +177,10 @@ def _command(shape: PodShape, agent: Agent) -> list[str]:
     return list(agent.serve(servers, linger=float(shape.linger), ready=not shape.start_unready))
 
 
-def service(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def service(name: str, spec: Mapping[str, Any], *, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A Service; everything unsaid is left to the API server."""
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": dict(spec)}
+    metadata = {"name": name, **({"labels": dict(labels)} if labels else {})}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": dict(spec)}
 
 
 def policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:

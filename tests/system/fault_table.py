@@ -75,6 +75,15 @@ def _request(
     return Row(fault=fault, test=where, ids=ids, layer=API, params=params or {}, outright=outright)
 
 
+def _slice_follower(fault: str, test: str, *ids: str, layer: str = PROXY, **params: object) -> Row:
+    return Row(fault=fault, test=f"services/test_by_hand.py::{test}", ids=ids, layer=layer, params=params)
+
+
+def _balancer(fault: str, test: str, *ids: str, over_time: bool = False, **params: object) -> Row:
+    test = f"services/test_balancers.py::{test}"
+    return Row(fault=fault, test=test, ids=ids, layer=PROXY, over_time=over_time, params=params)
+
+
 def _flow(fault: str, test: str, *ids: str) -> Row:
     return Row(fault=fault, test=f"services/test_flows.py::{test}", ids=ids, layer=PROXY, over_time=True)
 
@@ -191,6 +200,25 @@ ROWS = (
     _request("services/F77", "defaults", "SVC-270", outright=True),
     _request("services/F77", "nodeports-kept", "SVC-239"),
     _request("services/F77", "", "SVC-276", test="test_a_replacement_keeps_what_was_allocated"),
+    _slice_follower("services/F82", "test_slices_are_merged", "SVC-118", "SVC-119"),
+    _slice_follower("services/F80", "test_zone_hints", "SVC-104", "SVC-105"),
+    _slice_follower("services/F80", "test_zone_hints", "SVC-103", always=True),
+    _slice_follower("services/F80", "test_traffic_stays_in_its_zone", "SVC-097"),
+    _slice_follower("services/F85", "test_traffic_stays_in_its_zone", "SVC-097", layer=SLICES),
+    _slice_follower("services/F80", "test_traffic_stays_on_its_node", "SVC-099"),
+    _slice_follower("services/F78", "test_last_resort", "SVC-150"),
+    _slice_follower("services/F79", "test_last_resort", "SVC-150"),
+    _slice_follower("services/F83", "test_established_connections_stay", "SVC-148"),
+    _slice_follower("services/F36", "test_established_connections_stay", "SVC-148"),
+    _slice_follower("services/F81", "test_left_to_another_proxy", "SVC-115", "SVC-116"),
+    _slice_follower("services/F24", "test_one_family_has_no_endpoints", "SVC-309"),
+    _balancer("services/F42", "test_who_takes_a_balancers_address", "SVC-244"),
+    _balancer("services/F41", "test_who_takes_a_balancers_address", "SVC-235"),
+    _balancer("services/F84", "test_source_ranges", "SVC-230", "SVC-231"),
+    _balancer("services/F44", "test_health_check_node_ports", "SVC-182"),
+    _balancer("services/F44", "test_health_check_node_ports", "SVC-236", all=True),
+    _balancer("services/F43", "test_health_check_node_ports", "SVC-184", over_time=True),
+    _balancer("services/F08", "test_affinity_ends_with_its_backend", "SVC-080"),
     _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
     _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
     _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),

@@ -36,6 +36,7 @@ MAX_ENDPOINTS = 100
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 SERVICE_NAME = "kubernetes.io/service-name"
+WISH = "trafficDistribution"
 HEADLESS = "service.kubernetes.io/headless"
 
 Group = tuple[str, tuple[Port, ...]]
@@ -141,6 +142,8 @@ def _wanted(service: Obj, snapshot: Snapshot) -> tuple[dict[Group, list[Obj]], l
     first: tuple[Port, ...] | None = None
     if members and faults.first_pod_names_the_port(snapshot, service["metadata"]["namespace"]):
         first = ports_of(service, members[0].pod)
+    if faults.hints_are_left_out(snapshot, service):
+        service = {**service, "spec": {key: value for key, value in service["spec"].items() if key != WISH}}
     wanted: dict[Group, list[Obj]] = defaultdict(list)
     for family in service["spec"].get("ipFamilies") or ["IPv4"]:
         for backend in members:
@@ -171,7 +174,7 @@ def _endpoint(backend: Backend, address: str, service: Obj) -> Obj:
 
 def _hints(backend: Backend, service: Obj) -> Obj:
     """Where traffic should come from (`spec.trafficDistribution`, KEP-4444 and KEP-3015)."""
-    wish = service["spec"].get("trafficDistribution")
+    wish = service["spec"].get(WISH)
     if not wish or not backend.ready:
         return {}
     hints: Obj = {"forZones": [{"name": backend.zone}]} if backend.zone else {}

@@ -48,6 +48,11 @@ def mirror_is_stuck(snapshot: Snapshot, namespace: str) -> bool:
     return is_active(snapshot, "services/F59", namespace)
 
 
+def hints_are_left_out(snapshot: Snapshot, service: Obj) -> bool:
+    """services/F85 (ours): trafficDistribution is ignored, and endpoints get no hints."""
+    return is_active(snapshot, "services/F85", service["metadata"]["namespace"])
+
+
 @dataclass
 class StaleView:
     """services/F59: while planted, the endpoint controllers go on seeing the pods as they were when it began."""

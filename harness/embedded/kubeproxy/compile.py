@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from harness.embedded.kubeproxy import faults
 from harness.embedded.kubeproxy.choose import Choice, choose
 from harness.embedded.kubeproxy.faults import Broken
+from harness.embedded.kubeproxy.misread import misread
 from harness.embedded.kubeproxy.model import Endpoint, ServicePort, Snapshot, service_ports
 from harness.embedded.nft.ruleset import (
     Chain,
@@ -57,6 +58,7 @@ MARK_BIT = "0x4000"
 
 def compile_services(snapshot: Snapshot) -> Ruleset:
     """One table per family of the node."""
+    snapshot = misread(snapshot)
     return Ruleset(tuple(_table(snapshot, Family.of(name)) for name in snapshot.families))
 
 
@@ -75,6 +77,10 @@ class _Draft:
     unserved_ips: dict[str, str] = field(default_factory=dict)
     unserved_ports: dict[str, str] = field(default_factory=dict)
     firewall_ips: dict[str, str] = field(default_factory=dict)
+    shut: list[Rule] = field(default_factory=list)
+    """services/F11: what the node's own packets do not reach."""
+    cut: list[Rule] = field(default_factory=list)
+    """services/F83: endpoints that nothing reaches any more."""
 
     @property
     def pods(self) -> str:
@@ -97,7 +103,7 @@ def _table(snapshot: Snapshot, family: Family) -> Table:
     return Table(
         family,
         TABLE,
-        chains=by_name([*_base_chains(), *_fixed_chains(draft), *draft.chains]),
+        chains=by_name([*_base_chains(draft), *_fixed_chains(draft), *draft.chains]),
         sets=by_name(
             [
                 Set(NODE_PORT_IPS, address, frozenset(draft.of_family(snapshot.addresses))),
@@ -117,7 +123,7 @@ def _table(snapshot: Snapshot, family: Family) -> Table:
     )
 
 
-def _base_chains() -> list[Chain]:
+def _base_chains(draft: _Draft) -> list[Chain]:
     check = Rule(f"ct state new jump {UNSERVED}")
     addresses = Rule(f"ct state new jump {CLUSTER_IPS_CHECK}")
     firewall = (Rule(f"ct state new jump {FIREWALL}"),)
@@ -130,11 +136,11 @@ def _base_chains() -> list[Chain]:
 
     return [
         base("filter-prerouting", "prerouting", "filter", BEFORE_TRANSLATION, firewall),
-        base("filter-output-early", "output", "filter", BEFORE_TRANSLATION, firewall),
+        base("filter-output-early", "output", "filter", BEFORE_TRANSLATION, (*firewall, *draft.shut)),
         base("nat-prerouting", "prerouting", "nat", TRANSLATION, translate),
         base("nat-output", "output", "nat", TRANSLATION, translate),
         base("filter-input", "input", "filter", BEHIND_TRANSLATION, (check,)),
-        base("filter-forward", "forward", "filter", BEHIND_TRANSLATION, (invalid, check, addresses)),
+        base("filter-forward", "forward", "filter", BEHIND_TRANSLATION, (invalid, *draft.cut, check, addresses)),
         base("filter-output", "output", "filter", BEHIND_TRANSLATION, (check, addresses)),
         base("nat-postrouting", "postrouting", "nat", SOURCE_TRANSLATION, (Rule(f"jump {MASQUERADE}"),)),
     ]
@@ -200,8 +206,16 @@ def _add(draft: _Draft, port: ServicePort) -> None:
             draft.service_ips.setdefault(key, f"goto {internal}")
         else:
             draft.unserved_ips.setdefault(key, missing)
+        if draft.broken.here(faults.NODE_SHUT_OUT, port.namespace):
+            draft.shut.append(Rule(f"{draft.family} daddr {address} drop"))
+    if draft.broken.here(faults.CUT_OFF, port.namespace):
+        draft.cut += [_cut_off(draft, port, one) for one in port.endpoints if one.is_terminating]
     _add_external(draft, port, choice, missing)
     _add_policy_chains(draft, port, choice)
+
+
+def _cut_off(draft: _Draft, port: ServicePort, endpoint: Endpoint) -> Rule:
+    return Rule(f"{draft.family} daddr {endpoint.address} meta l4proto {port.protocol} th dport {endpoint.port} drop")
 
 
 def _add_external(draft: _Draft, port: ServicePort, choice: Choice, missing: str) -> None:
@@ -247,6 +261,8 @@ def _external_chain(draft: _Draft, port: ServicePort, choice: Choice, name: str)
     # The policy is about traffic from outside. What starts on this node is served as if it had gone out to a balancer
     # and come back; only this node's pods count, because answers to others would not pass here again.
     rules = [Rule(f"{ip} saddr {draft.pods} goto {everywhere}", "pods of this node")] if draft.pods else []
+    if draft.broken.here(faults.BLACK_HOLE, port.namespace):
+        rules = []
     rules += [
         Rule(f"fib saddr type local jump {MARK}", "the node itself"),
         Rule(f"fib saddr type local goto {everywhere}", "the node itself"),
@@ -271,11 +287,14 @@ def _add_policy_chains(draft: _Draft, port: ServicePort, choice: Choice) -> None
 def _balancing_chain(draft: _Draft, port: ServicePort, endpoints: tuple[Endpoint, ...], *, is_local: bool) -> Chain:
     targets = [_endpoint_name("endpoint", port, endpoint) for endpoint in endpoints]
     rules = []
-    if port.affinity_seconds:
+    forgotten = is_local and draft.broken.here(faults.AFFINITY_UNDER_LOCAL, port.namespace)
+    if port.affinity_seconds and not forgotten:
         rules = [
             Rule(f"{draft.family} saddr @{_endpoint_name('affinity', port, endpoint)} goto {target}")
             for endpoint, target in zip(endpoints, targets, strict=True)
         ]
+    if draft.broken.here(faults.LAST_STARVED, port.namespace):
+        targets = targets[:-1] or targets
     picks = ", ".join(f"{number} : goto {target}" for number, target in enumerate(targets))
     rules.append(Rule(f"numgen random mod {len(targets)} vmap {{ {picks} }}"))
     return Chain(_policy_chain(port, is_local=is_local), tuple(rules))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.effects.run import run
-from harness.embedded.kubeproxy.faults import STALE_CONNTRACK, Broken
-from harness.embedded.kubeproxy.model import Snapshot, service_ports
+from harness.embedded.kubeproxy import faults
+from harness.embedded.kubeproxy.faults import Broken
+from harness.embedded.kubeproxy.model import ServicePort, Snapshot, service_ports
 from harness.embedded.netns.namespace import run_in_async
 from harness.embedded.nft.ruleset import Family
 
@@ -32,7 +33,7 @@ class Flow:
 
 
 def udp_front_ends(snapshot: Snapshot) -> dict[Address, frozenset[Address]]:
-    """Of all Services this proxy serves. With services/F25, those of the fault's namespaces are left out."""
+    """Of all Services this proxy serves. Those of namespaces with services/F25 are left out."""
     broken = Broken(snapshot.faults, node=snapshot.node)
     some = tuple(one for one in snapshot.services if any(_is_udp(port) for port in one["spec"].get("ports") or ()))
     snapshot = replace(snapshot, services=some)  # most Services have no such port, and this runs at every change
@@ -40,14 +41,25 @@ def udp_front_ends(snapshot: Snapshot) -> dict[Address, frozenset[Address]]:
     for family in map(Family.of, snapshot.families):
         nodes = [one for one in snapshot.addresses if (":" in one) == (family is Family.IPV6)]
         for port in service_ports(snapshot, family):
-            if port.protocol != "udp" or broken.here(STALE_CONNTRACK, port.namespace):
+            if port.protocol != "udp" or broken.here(faults.STALE_CONNTRACK, port.namespace):
                 continue
-            serving = frozenset((one.address, one.port) for one in port.endpoints if one.is_ready or one.is_serving)
+            serving = _serving(port, broken)
             for address in (*port.cluster_ips, *port.external_ips, *port.balancer_ips):
                 found[address, port.port] = serving
             if port.node_port:
                 found.update({(address, port.node_port): serving for address in nodes})
     return found
+
+
+def _serving(port: ServicePort, broken: Broken) -> frozenset[Address]:
+    """The endpoints that connections may go on with; a port of 0 stands for all of that address, and one below 0 for
+    none: the set is another one after each change, and no connection is in it.
+    """
+    if broken.here(faults.CLEARED_TOO_MUCH, port.namespace):
+        return frozenset((one.address, -one.port) for one in port.endpoints)
+    any_port = broken.here(faults.STALE_PORT, port.namespace)
+    serving = (one for one in port.endpoints if one.is_ready or one.is_serving)
+    return frozenset((one.address, 0 if any_port else one.port) for one in serving)
 
 
 def _is_udp(port: Mapping[str, Any]) -> bool:
@@ -58,7 +70,9 @@ def stale_flows(listing: str, front_ends: FrontEnds) -> list[Flow]:
     """Of a listing of conntrack, the flows to known front ends that lead to nobody who serves now."""
     flows = {flow for line in listing.splitlines() if (flow := _flow(line)) is not None}
     return sorted(
-        flow for flow in flows if flow.dialled in front_ends and flow.answering not in front_ends[flow.dialled]
+        flow
+        for flow in flows
+        if flow.dialled in front_ends and not {flow.answering, (flow.answering[0], 0)} & front_ends[flow.dialled]
     )
 
 

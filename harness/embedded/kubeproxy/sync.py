@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.effects.clock import Clock
+from harness.effects.clock import Clock, rfc3339
 from harness.effects.run import RunError
 from harness.embedded.api.cache import Cache
 from harness.embedded.api.faults import RESOURCE as FAULTS
@@ -19,7 +19,7 @@ from harness.embedded.api.rulekeeper import Keeping, RuleKeeper
 from harness.embedded.kubeproxy.compile import compile_services
 from harness.embedded.kubeproxy.conntrack import clean, udp_front_ends
 from harness.embedded.kubeproxy.faults import Broken
-from harness.embedded.kubeproxy.health import HealthServers, health_ports
+from harness.embedded.kubeproxy.health import PROXY_PORT, HealthServers, ProxyHealth, health_ports, is_eligible
 from harness.embedded.kubeproxy.memory import Memory
 from harness.embedded.kubeproxy.model import Snapshot
 from harness.embedded.netns.namespace import NamespaceError
@@ -67,6 +67,7 @@ class ServiceProxy:
     ) -> None:
         self._node = node
         self._jitter = jitter
+        self._clock = clock
         self._families = families
         self._service_cidrs = service_cidrs
         self._door: Door = door if door is not None else KernelDoor(node.netns)
@@ -107,7 +108,8 @@ class ServiceProxy:
         ruleset = compile_services(snapshot)
         await self._door.replace(ruleset)
         self._held = ruleset
-        await self._health.serve(health_ports(snapshot))
+        itself = ProxyHealth(rfc3339(self._clock.wall()), eligible=is_eligible(self._own_node()))
+        await self._health.serve({**health_ports(snapshot), PROXY_PORT: itself})
         front_ends = udp_front_ends(snapshot)
         if front_ends != self._front_ends:
             self._front_ends = front_ends
@@ -120,19 +122,21 @@ class ServiceProxy:
         except (RunError, NamespaceError) as error:
             LOG.warning("%s: stale UDP connections stay: %s", self._node.name, error)
 
+    def _own_node(self) -> dict[str, Any]:
+        return self._cache.get(NODES, self._node.name) or {"metadata": {}}
+
     def _snapshot(self) -> Snapshot:
         planted = tuple(self._cache.all(FAULTS))
         services, slices, old = self._memory.believe(
             self._cache.all(SERVICES), self._cache.all(SLICES), Broken(planted, node=self._node.name)
         )
-        own: dict[str, Any] = self._cache.get(NODES, self._node.name) or {"metadata": {}}
         return Snapshot(
             node=self._node.name,
             addresses=tuple(self._node.addresses),
             pod_cidrs=tuple(self._node.pod_cidrs),
             families=self._families,
             service_cidrs=self._service_cidrs,
-            zone=(own["metadata"].get("labels") or {}).get(ZONE_LABEL, ""),
+            zone=(self._own_node()["metadata"].get("labels") or {}).get(ZONE_LABEL, ""),
             services=services,
             slices=slices,
             faults=planted,

@@ -7,6 +7,7 @@ judge_arrivals(delivery, [Arrival(Seen.REACHED, address="10.244.1.5", port=8080,
 """
 
 from harness.oracle.services.deliver import AFFINITY_TIMEOUT, deliver
+from harness.oracle.services.health import health_status
 from harness.oracle.services.judge import judge_arrivals
 from harness.oracle.services.values import (
     Arrival,
@@ -33,6 +34,7 @@ __all__ = [
     "Via",
     "Where",
     "deliver",
+    "health_status",
     "judge_arrivals",
     "node_client",
     "outside_client",

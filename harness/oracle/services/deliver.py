@@ -70,7 +70,8 @@ def deliver(
     at = entry if via is Via.NODE_PORT or client.where is Where.OUTSIDE else client.node
     usable = _fallback(each for each in endpoints if not local or each.node == at)
     why: tuple[str, ...] = (f"internalTrafficPolicy Local: backends on {at} only",) if local else ()
-    if not local:
+    if not local and any(each.ready for each in usable):
+        # Hints are about ready backends: of those that only go on serving while they end, each will do.
         usable, hint = _hinted(usable, at, zone_of(snapshot, at) if at else client.zone)
         why += (hint,) if hint else ()
     failure = Failure.DEAD if local and _fallback(endpoints) else Failure.REFUSED

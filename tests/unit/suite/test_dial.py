@@ -16,7 +16,7 @@ from harness.oracle.services import Via
 from harness.probe.asks import Ask, Tcp
 from harness.probe.results import Result
 from harness.suite.check import Findings
-from harness.suite.dial import Dial, service_findings
+from harness.suite.dial import Dial, service_findings, services_findings
 from harness.suite.slices import slice_findings
 from tests.unit.suite.ground import CLUSTER_IP, Ground, Lie
 
@@ -45,6 +45,22 @@ def test_a_service_that_delivers(ground: Ground) -> None:
     """Every backend answers, nobody else, from the client's own address: nothing is wrong."""
     ground.service("x/a", "x/b")
     assert looked(ground) == Findings()
+
+
+def test_services_are_looked_at_together(ground: Ground) -> None:
+    """Several Services are dialled in one go, and what differs says of which one; the same twice differs twice."""
+    made = ground.service("x/a")
+    other = {**made, "metadata": {**made["metadata"], "name": "other"}}
+    other["spec"] = {**made["spec"], "clusterIP": "10.96.7.8", "clusterIPs": ["10.96.7.8"], "selector": None}
+    ground.kube.put(other)
+    ground.network.backends["10.96.7.8", 80] = [(ground.base.pods["x/a"].address(), 80)]
+    dials = {"svc": [Dial(CLIENT, attempts=2)], "other": [Dial(CLIENT, attempts=1)]}
+    before = len(ground.network.parallel)
+    found = services_findings(ground.lease(), dials)
+    assert [each.what.partition(": ")[0] for each in found.differences] == ["other"]
+    assert len(ground.network.parallel) == before + 1
+    with pytest.raises(ValueError, match="other"):
+        services_findings(ground.lease(), {**dials, "other": []})
 
 
 @pytest.mark.parametrize("seen", [Seen.SILENT, Seen.REFUSED])

@@ -35,6 +35,14 @@ def test_only_nodes_that_take_pods_count() -> None:
     assert facts(kube).every_node == ["n1", "n2", "n3"]
 
 
+def test_a_node_stands_where_its_label_says() -> None:
+    """Its zone, or nowhere in particular."""
+    placed = node("n1")
+    placed["metadata"]["labels"] = {"topology.kubernetes.io/zone": "z1"}
+    found = facts(nodes(placed, node("n2")))
+    assert [found.node_zone(name) for name in ("n1", "n2")] == ["z1", ""]
+
+
 def test_a_cluster_without_a_ready_node_cannot_be_measured() -> None:
     """Nothing can be asked there: UNKNOWN, with the command that shows why."""
     with pytest.raises(Unmeasured, match="kubectl get nodes"):

@@ -171,7 +171,7 @@ def test_no_health_port_without_local_balancer(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("count", "status"), [(2, b"HTTP/1.1 200 OK"), (0, b"HTTP/1.1 503 Service Unavailable")])
 def test_health_answer(count: int, status: bytes) -> None:
     """Status, weight and body as kube-proxy writes them."""
-    head, _, body = Health("ns", "svc", count).response().partition(b"\r\n\r\n")
+    head, _, body = Health("ns", "svc", count).response("/").partition(b"\r\n\r\n")
     assert head.split(b"\r\n")[0] == status
     assert f"X-Load-Balancing-Endpoint-Weight: {count}".encode() in head
     assert b'"service": {"namespace": "ns", "name": "svc"}' in body

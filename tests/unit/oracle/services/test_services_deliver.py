@@ -170,6 +170,15 @@ def test_hints_narrow_the_choice_when_all_have_them_and_some_fit() -> None:
     assert (pods(found), found.why) == (ONE_A, ("hints: backends for node A",))
 
 
+def test_hints_do_not_choose_among_backends_that_are_leaving() -> None:
+    """When nothing is ready, each backend that still serves takes traffic, whoever it was meant for."""
+    last = [
+        endpoint("e1", "A", hints={"forZones": [{"name": "1"}]}, **DYING),
+        endpoint("e2", "C", hints={"forZones": [{"name": "2"}]}, **DYING),
+    ]
+    assert pods(ask(world(slice_of(*last)), service(), "p90")) == TWO
+
+
 def test_ports_are_matched_by_name_and_protocol_and_the_slice_has_the_number() -> None:
     """A slice's own number wins, a missing one is no backend, another name is another port (SVC-122, 123; EPS-025)."""
     other = slice_of(endpoint("e3"), name="web-2", ports=[{"name": "other", "port": 1}, {"name": "http", "port": None}])

@@ -219,3 +219,44 @@ def test_a_surplus_endpoint_without_pod_is_told() -> None:
     """Somebody wrote an address nobody has."""
     (found,) = compare_endpoints({}, seen_endpoints([slice_of({"addresses": ["10.0.0.1"]})]))
     assert str(found) == "endpoint 10.0.0.1 (no pod): expected absent, saw present (EndpointSlice controller)"
+
+
+ZONE_1, NODE_A = {"forZones": [{"name": "1"}]}, {"forNodes": [{"name": "A"}]}
+HINTS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({}, {}, []),
+    ({}, ZONE_1, ["hints for zones"]),
+    ({"trafficDistribution": "PreferSameZone"}, ZONE_1, []),
+    ({"trafficDistribution": "PreferClose"}, ZONE_1, []),
+    ({"trafficDistribution": "PreferClose"}, {}, ["hints for zones"]),
+    ({"trafficDistribution": "PreferClose"}, {"forZones": [{"name": "2"}]}, ["hints for zones"]),
+    ({"trafficDistribution": "PreferSameZone"}, ZONE_1 | NODE_A, ["hints for nodes"]),
+    ({"trafficDistribution": "PreferSameNode"}, NODE_A, []),
+    ({"trafficDistribution": "PreferSameNode"}, ZONE_1 | NODE_A, []),
+    ({"trafficDistribution": "PreferSameNode"}, ZONE_1, ["hints for nodes"]),
+]
+
+
+@pytest.mark.parametrize(("spec", "hints", "wrong"), HINTS)
+def test_hints_are_what_the_distribution_calls_for(
+    spec: dict[str, Any], hints: dict[str, Any], wrong: list[str]
+) -> None:
+    """KEP-4444, KEP-3015: the endpoint's own zone, or its own node; without a wish nothing (SVC-097, 099)."""
+    made = service(**spec)
+    slices = slice_of(endpoint("e1", "A", **({"hints": hints} if hints else {})))
+    found = judge_slices(cluster(made, pod("e1", "A"), slices), made)
+    assert [each.what.partition(" of ")[0] for each in found] == wrong
+
+
+def test_hints_of_the_older_annotation_are_the_controllers_own() -> None:
+    """topology-mode distributes zones by a heuristic, which is not ours to predict."""
+    made = service()
+    made["metadata"]["annotations"] = {"service.kubernetes.io/topology-mode": "Auto"}
+    slices = slice_of(endpoint("e1", "A", hints={"forZones": [{"name": "2"}]}))
+    assert judge_slices(cluster(made, pod("e1", "A"), slices), made) == []
+
+
+def test_hints_of_endpoints_that_are_not_ready_do_not_matter() -> None:
+    """Nobody goes by them."""
+    made = service(trafficDistribution="PreferSameZone")
+    waiting = endpoint("e1", "A", ready=False, serving=False, terminating=False)
+    assert judge_slices(cluster(made, pod("e1", "A", ready=False), slice_of(waiting)), made) == []
