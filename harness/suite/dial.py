@@ -351,7 +351,7 @@ def _symptoms(plan: Attempts, arrivals: Sequence[Arrival]) -> set[Symptom]:
     ends = {end for end, _ in reached}
     if any(each.seen is Seen.UNMEASURED for each in arrivals):
         found.add(Symptom.UNMEASURED)
-    if ends - allowed:
+    if ends - allowed or (delivery.affinity is not None and len(ends) > 1):
         found.add(Symptom.WRONG_BACKEND)
     if allowed - ends and delivery.affinity is None:
         found.add(Symptom.MISSING_BACKEND)

@@ -79,6 +79,15 @@ def _slice_follower(fault: str, test: str, *ids: str, layer: str = PROXY, **para
     return Row(fault=fault, test=f"services/test_by_hand.py::{test}", ids=ids, layer=layer, params=params)
 
 
+def _datagrams(fault: str, *ids: str) -> Row:
+    test = "services/test_datagrams.py::test_flows_follow_endpoints"
+    return Row(fault=fault, test=test, ids=ids, layer=PROXY, over_time=True)
+
+
+def _from_nodes(fault: str, *ids: str) -> Row:
+    return Row(fault=fault, test="services/test_from_nodes.py::test_nodes_reach_services", ids=ids, layer=PROXY)
+
+
 def _balancer(fault: str, test: str, *ids: str, over_time: bool = False, **params: object) -> Row:
     test = f"services/test_balancers.py::{test}"
     return Row(fault=fault, test=test, ids=ids, layer=PROXY, over_time=over_time, params=params)
@@ -219,6 +228,14 @@ ROWS = (
     _balancer("services/F44", "test_health_check_node_ports", "SVC-236", all=True),
     _balancer("services/F43", "test_health_check_node_ports", "SVC-184", over_time=True),
     _balancer("services/F08", "test_affinity_ends_with_its_backend", "SVC-080"),
+    _service("services/F68", "clusterip/all-backends", "SVC-001"),
+    _datagrams("services/F25", "SVC-206"),
+    _datagrams("services/F29", "SVC-205"),
+    _datagrams("services/F30", "SVC-208"),
+    _from_nodes("services/F11", "SVC-004"),
+    _from_nodes("services/F06", "SVC-082"),
+    _from_nodes("services/F78", "SVC-151"),
+    _from_nodes("services/F79", "SVC-092", "SVC-175"),
     _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
     _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
     _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),

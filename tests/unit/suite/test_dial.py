@@ -47,6 +47,13 @@ def test_a_service_that_delivers(ground: Ground) -> None:
     assert looked(ground) == Findings()
 
 
+def test_affinity_that_is_not_kept_is_the_proxys(ground: Ground) -> None:
+    """A client that has to keep its backend and is answered by two was sent astray."""
+    ground.service("x/a", "x/b", sessionAffinity="ClientIP")
+    findings = looked(ground)
+    assert (findings.verdict, layer(findings)) == (Verdict.FAIL, "service proxy")
+
+
 def test_services_are_looked_at_together(ground: Ground) -> None:
     """Several Services are dialled in one go, and what differs says of which one; the same twice differs twice."""
     made = ground.service("x/a")

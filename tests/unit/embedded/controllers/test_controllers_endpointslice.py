@@ -235,6 +235,17 @@ def test_traffic_distribution_becomes_hints(world: Any, wish: str | None, hints:
     assert endpoint["zone"] == "z1"
 
 
+def test_hints_left_out(world: Any) -> None:
+    """services/F85: endpoints get no hints, whatever the Service wishes."""
+    world.nodes(zone="z1")
+    world.service(trafficDistribution="PreferClose")
+    world.pod("a")
+    world.fault("services/F85")
+    settle(world)
+    (endpoint,) = endpoints(world)
+    assert "hints" not in endpoint
+
+
 def test_the_recorded_slices_are_reproduced(world: Any) -> None:
     """From the recorded Services and pods come the endpoints, ports and labels of the recorded slices."""
     state = RECORDING["state"]
