@@ -63,6 +63,7 @@ bench: $(if $(embedded),may-make-namespaces) $(VENV)/ready
 catalogue: $(VENV)/ready
 	@$(VENV)/bin/harness list --markdown > $(VENV)/CATALOGUE.md
 	@mv $(VENV)/CATALOGUE.md suites/CATALOGUE.md
+	@$(PYTHON) -m tests.system.fault_proofs
 
 # Reports are results: they stay.
 clean:

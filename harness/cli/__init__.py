@@ -12,6 +12,7 @@ import click
 from harness.cli.clean import clean
 from harness.cli.compare import compare
 from harness.cli.doctor import doctor
+from harness.cli.explain import explain
 from harness.cli.images import images
 from harness.cli.listing import list_requirements
 from harness.cli.matrix import matrix
@@ -34,7 +35,7 @@ def commands() -> None:
     """Proves that a Kubernetes cluster keeps its networking promises."""
 
 
-for each in (up, down, doctor, run, rerun, report, matrix, compare, list_requirements, images, clean, waits):
+for each in (up, down, doctor, run, rerun, report, matrix, compare, list_requirements, explain, images, clean, waits):
     commands.add_command(each)
 
 

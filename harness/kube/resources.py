@@ -70,6 +70,7 @@ KNOWN: tuple[Served, ...] = (
     Served("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False),
     Served("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False),
     Served("faults.harness.dev", "v1", "faults", "Fault", namespaced=False),
+    Served("faults.harness.dev", "v1", "packettraces", "PacketTrace", namespaced=False),
 )
 
 BY_NAME: dict[str, Served] = {served.name: served for served in KNOWN}

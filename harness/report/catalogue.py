@@ -1,7 +1,8 @@
 """The catalogues that are installed, found by entry point: the harness does not know its suites by name.
 
 A catalogue is a module with `requirements()`: rows by id. It may have `refused()` (what is not decided, and why), and
-`upstream()` (tests of the conformance programme, and the requirements that say what they say).
+`upstream()` (tests of the conformance programme, and the requirements that say what they say), and `proofs()` (planted
+faults by the requirements whose tests must catch them).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Catalogue:
     requirements: Mapping[str, Requirement] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     upstream: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    proofs: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)
+    """Planted faults that a requirement's tests must catch: `fault`, `layer`, `test`."""
 
     def statement(self, id_: str) -> str:
         """A requirement's sentence; empty for an id that is in no catalogue."""
@@ -42,6 +45,7 @@ def installed() -> Catalogue:
     requirements: dict[str, Requirement] = {}
     refused: dict[str, Refusal] = {}
     upstream: dict[str, tuple[str, ...]] = {}
+    proofs: dict[str, tuple[Mapping[str, str], ...]] = {}
     for entry in entry_points(group=GROUP):
         module: Any = entry.load()
         requirements.update({id_: Requirement.of(row) for id_, row in module.requirements().items()})
@@ -49,7 +53,9 @@ def installed() -> Catalogue:
             refused.update({id_: _refusal(told) for id_, told in module.refused().items()})
         if hasattr(module, "upstream"):
             upstream.update({name: tuple(ids) for name, ids in module.upstream().items()})
-    return Catalogue(requirements, refused, upstream)
+        if hasattr(module, "proofs"):
+            proofs.update({id_: tuple(told) for id_, told in module.proofs().items()})
+    return Catalogue(requirements, refused, upstream, proofs)
 
 
 def _refusal(told: Mapping[str, str]) -> Refusal:

@@ -40,6 +40,16 @@ def upstream() -> dict[str, list[str]]:
 
 
 @functools.cache
+def proofs() -> dict[str, list[dict[str, str]]]:
+    """Planted faults that tests must catch (`fault`, `layer`, `test`), by requirement. Made from the fault table."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for fault, layer, test, ids in _load("proofs.yaml"):
+        for id_ in ids.split():
+            found.setdefault(id_, []).append({"fault": fault, "layer": layer, "test": test})
+    return found
+
+
+@functools.cache
 def policy_cases() -> dict[str, dict[str, Any]]:
     """Static policy cases by id: `k` the topology's labels or port names (tier, tier0, web), `p` [namespace, spec]."""
     cases: dict[str, dict[str, Any]] = _load("policy-cases.yaml")

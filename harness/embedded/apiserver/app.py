@@ -19,6 +19,7 @@ from harness.effects.clock import Clock, RealClock
 from harness.embedded.apiserver.authority import Authority
 from harness.embedded.apiserver.call import BODY_LIMIT, Server
 from harness.embedded.apiserver.dispatch import dispatch
+from harness.embedded.apiserver.packets import Tracer
 from harness.embedded.apiserver.replies import answer
 from harness.embedded.apiserver.runtime import Runtime
 from harness.embedded.store.errors import ApiError, internal
@@ -45,12 +46,15 @@ def make_app(
     clock: Clock | None = None,
     advertised: str = "172.18.0.2:6443",
     reach: Callable[[int], socket.socket] | None = None,
+    trace: Tracer | None = None,
 ) -> web.Application:
     """The API server over a store and the kubelets. `advertised` is the address the discovery documents name, `reach`
-    makes the sockets by which requests are proxied to pods."""
+    makes the sockets by which requests are proxied to pods, `trace` follows packets through the rules of the nodes."""
     server = Server(store, runtime, auth, clock or RealClock(), version, advertised)
     if reach is not None:
         server = replace(server, reach=reach)
+    if trace is not None:
+        server = replace(server, trace=trace)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await dispatch(server, request)

@@ -34,6 +34,8 @@ class Server:
     """host:port that the discovery documents name as the server's address."""
     reach: Callable[[int], socket.socket] = lambda family: socket.socket(family, socket.SOCK_STREAM)
     """Makes a TCP socket of a family, there from where pods can be reached."""
+    trace: Callable[[Any], list[dict[str, Any]]] = lambda question: []  # noqa: ARG005  # nobody knows any rules
+    """Follows a packet through the nodes (`packets.Tracer`)."""
 
 
 @dataclass(frozen=True)

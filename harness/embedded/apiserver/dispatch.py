@@ -10,7 +10,18 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from harness.embedded.apiserver import access, actions, discovery, exec_stream, logs, objects, proxy, review, watch
+from harness.embedded.apiserver import (
+    access,
+    actions,
+    discovery,
+    exec_stream,
+    logs,
+    objects,
+    packets,
+    proxy,
+    review,
+    watch,
+)
 from harness.embedded.apiserver.address import Address, Attributes, attributes, parse
 from harness.embedded.apiserver.authority import User
 from harness.embedded.apiserver.call import Call, Server
@@ -104,4 +115,6 @@ def _handler(call: Call) -> Handler:
         raise method_not_allowed()
     if call.resource.kind == "SelfSubjectAccessReview":
         return review.review
+    if call.resource.kind == packets.KIND:
+        return packets.trace
     return VERBS[call.verb]

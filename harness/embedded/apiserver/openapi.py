@@ -66,6 +66,7 @@ _DESCRIPTIONS = {
     "Namespace": "A scope for names.",
     "NetworkPolicy": "Which traffic the selected pods may receive and send.",
     "Node": "A machine that runs pods.",
+    "PacketTrace": "A question: which rules would a packet meet? Real clusters have no such kind.",
     "Pod": "Containers that share a network namespace, an address and a fate.",
     "ReplicaSet": "Keeps a number of equal pods running.",
     "Secret": "Like a ConfigMap, for what not everybody may read.",

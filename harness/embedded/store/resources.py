@@ -303,6 +303,15 @@ RESOURCES: tuple[Resource, ...] = (
         namespaced=False,
         generation=True,
     ),
+    Resource(
+        "faults.harness.dev",
+        "v1",
+        "packettraces",
+        "packettrace",
+        "PacketTrace",
+        namespaced=False,
+        verbs=("create",),
+    ),
 )
 """Every served resource, core group first."""
 

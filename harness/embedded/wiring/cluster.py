@@ -33,6 +33,7 @@ from harness.embedded.netpol.sync import PolicyAgent
 from harness.embedded.store.objects import Store
 from harness.embedded.wiring import seeds
 from harness.embedded.wiring.ground import STATE
+from harness.embedded.wiring.packets import Tracer
 from harness.embedded.wiring.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Cluster:
         self._clock = RealClock()
         self._api_socket = api_socket
         self._plans = plan_nodes(node_names(settings), settings.families)
+        self._tracer = Tracer(self._plans)
         self._started: list[Component] = []
         self._runner: Any = None
         self.store = Store(clock=self._clock, families=settings.families, seed=settings.seed)
@@ -144,6 +146,7 @@ class Cluster:
             clock=self._clock,
             advertised=advertised,
             reach=lambda family: socket_in(here, socket.AddressFamily(family), socket.SOCK_STREAM),
+            trace=self._tracer.paths,
         )
         inside = await asyncio.to_thread(listener_in, here, self._plans[0].addresses[0], seeds.API_PORT)
         self._runner = await serve(app, [self._api_socket, inside], self.authority.server_context())
@@ -177,22 +180,26 @@ class Cluster:
         )
 
     def _proxy(self, plan: NodePlan) -> ServiceProxy:
-        return ServiceProxy(
+        proxy = ServiceProxy(
             self._api("kube-proxy"),
             plan,
             jitter=self._jitter(f"proxy {plan.name}"),
             clock=self._clock,
             families=self._settings.families,
         )
+        self._tracer.add(plan.name, proxy)
+        return proxy
 
     def _policy_agent(self, plan: NodePlan) -> PolicyAgent:
-        return PolicyAgent(
+        agent = PolicyAgent(
             self._api("policy-agent"),
             plan,
             jitter=self._jitter(f"policy {plan.name}"),
             clock=self._clock,
             families=self._settings.families,
         )
+        self._tracer.add(plan.name, agent)
+        return agent
 
     async def _cluster_dns(self) -> None:
         api = self._api("addon-manager")

@@ -34,6 +34,7 @@ _STRATEGIES: dict[str, Strategy] = {
     "Namespace": plain.NAMESPACE,
     "NetworkPolicy": policies.NETWORK_POLICY,
     "Node": plain.NODE,
+    "PacketTrace": Strategy(),
     "Pod": pods.POD,
     "ReplicaSet": workloads.REPLICA_SET,
     "Secret": plain.SECRET,
