@@ -141,6 +141,7 @@ class RunSession:
             raise ClusterError(str(error)) from error
         kernels = nodes.kernels(there)
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes, "kernel": kernels}
+        self.live.know(self.record())
 
     @property
     def headline(self) -> str:

@@ -52,6 +52,12 @@ class LiveReport:
         self._journal.head(run)
         self._write(run, Catalogue())  # nothing was asked: there is nothing to look up
 
+    def know(self, run: RunRecord) -> None:
+        """More is known of the run than when it began: what cluster it has."""
+        if self._journal is not None:
+            with contextlib.suppress(OSError):  # told with the next verdict that cannot be written
+                self._journal.head(run)
+
     def note(self, run: RunRecord, test: TestRecord) -> None:
         """A test ended, or a later phase of it made it worse."""
         if self._journal is None:

@@ -16,6 +16,7 @@ from harness.model.requirement import Refusal, Requirement, Why
 from harness.report.catalogue import Catalogue, installed
 from harness.world import rights
 from tests.repo.sources import ROOT
+from tests.system import fault_proofs
 
 FIRST_LIGHT = {"DNS": 20, "NET": 8, "SVC": 15, "EPS": 3, "POL": 14}
 """Requirements of each area that are decided at least."""
@@ -31,6 +32,11 @@ def test_the_page_is_what_the_catalogue_and_the_suites_say(cases: list[Case]) ->
     """suites/CATALOGUE.md is fresh; `make catalogue` writes it."""
     fresh = catalogue.markdown(installed(), by_requirement(cases))
     assert (ROOT / "suites/CATALOGUE.md").read_text() == fresh, "stale: run `make catalogue`"
+
+
+def test_the_proofs_are_those_of_the_fault_table() -> None:
+    """suites/catalogue/proofs.yaml, by which `harness explain` names faults, is fresh; `make catalogue` writes it."""
+    assert fault_proofs.PLACE.read_text() == fault_proofs.text(), "stale: run `make catalogue`"
 
 
 def test_every_id_that_a_test_names_is_in_the_catalogue(cases: list[Case]) -> None:

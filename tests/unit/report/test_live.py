@@ -44,6 +44,12 @@ def test_every_page_is_there_before_the_first_test(live: LiveReport, tmp_path: P
     assert live.begun
 
 
+def test_what_is_learned_of_the_cluster_outlives_the_run(live: LiveReport, tmp_path: Path) -> None:
+    """Of a run that is killed before its first verdict, its report knows what cluster it had."""
+    live.know(replace(RUN, cluster={"kubernetes": "v1.36.0"}))
+    assert read(tmp_path / "reports/one").cluster == {"kubernetes": "v1.36.0"}
+
+
 def test_verdicts_are_kept_at_once_and_pages_every_few_seconds(
     live: LiveReport, tmp_path: Path, clock: FakeClock
 ) -> None:
