@@ -12,6 +12,7 @@ from harness.clusters.outside import Door
 
 def door(engine: str, cluster: str, *, mark: Mark, network: str, image: str) -> Door:
     """The way there: a command that runs what is appended to it in such a container."""
-    options = ["--rm", "--interactive", "--pull", "never", "--network", network]
+    # An image may begin with something of its own; `env` begins with what it is told.
+    options = ["--rm", "--interactive", "--pull", "never", "--network", network, "--entrypoint", "env"]
     options += ["--label", f"{BESIDE_LABEL}={cluster}", "--volume", f"{NOTHING}:{mark.path}:ro"]
     return Door((engine, "run", *options, image))
