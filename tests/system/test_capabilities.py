@@ -88,6 +88,7 @@ def test_the_api_tells_the_rest(standing: Standing) -> None:
         "control-plane",
         "service-cidrs",
         "hostnet",
+        "np-x",
         "lb",
         "dns-version",
     }
