@@ -95,9 +95,9 @@ def test_the_api_tells_the_rest(standing: Standing) -> None:
     assert {name: states[name] for name in ("dual", "nodes3", "zones2", "kp", "svccidr-api", "node-network")} == {
         "dual": "yes",
         "nodes3": "yes",
-        "zones2": "no",
+        "zones2": "yes",
         "kp": "no",
-        "svccidr-api": "no",
+        "svccidr-api": "yes",
         "node-network": "no",
     }
     assert found["dns-settings"].value.startswith("pods insecure")
