@@ -17,6 +17,7 @@ from harness.oracle.dns import parse_resolv_conf
 from harness.oracle.policy import Cell, Lane
 from harness.oracle.services import Via
 from harness.probe.asks import (
+    DENIED,
     Ask,
     Crash,
     Dns,
@@ -66,6 +67,7 @@ from harness.suite.requests import (
     field_findings,
     field_of,
     refusal_findings,
+    try_apply,
     try_create,
     try_patch,
 )
@@ -74,6 +76,7 @@ from harness.suite.slices import slice_findings
 from harness.world.manifests import HostPort, PodShape, endpointslice, policy, service
 
 __all__ = [
+    "DENIED",
     "Answer",
     "Arena",
     "ArenaPod",
@@ -154,6 +157,7 @@ __all__ = [
     "services_settle",
     "settle_policies",
     "slice_findings",
+    "try_apply",
     "try_create",
     "try_patch",
     "unanswered",

@@ -79,9 +79,11 @@ def _told(arena: Arena, cells: Iterable[Cell], make: Callable[[Cell], Ask], *, p
     return {cell: result for source, mine in by_source.items() for cell, result in zip(mine, told[source], strict=True)}
 
 
-def wanted(arena: Arena, snapshot: Snapshot, *, lanes: Sequence[Lane], family: Family) -> dict[Cell, Want]:
-    """What the oracle expects of every pair, from API objects only."""
-    named = {ref: arena.pods[ref] for ref in arena.table}
+def wanted(
+    arena: Arena, snapshot: Snapshot, *, lanes: Sequence[Lane], family: Family, refs: Iterable[str] = ()
+) -> dict[Cell, Want]:
+    """What the oracle expects of every pair (of these pods, or of the nine), from API objects only."""
+    named = {ref: arena.pods[ref] for ref in refs or arena.table}
     ends = {ref: pod_end(snapshot, pod.namespace, pod.name) for ref, pod in named.items()}
     return expected_table(snapshot, ends, lanes=lanes, family=family)
 
@@ -176,13 +178,14 @@ def settle_policies(
     family: Family,
     control: Mapping[Cell, Seen],
     what: str = "policies in force",
+    refs: Iterable[str] = (),
 ) -> Settled:
-    """The whole table against what the oracle makes of the API's objects, once every cell has settled.
+    """The table of these pods, or of the nine, against what the oracle makes of the API's objects, once it has settled.
 
     `control` is what the same cells showed before the policies came: a denial counts only where that was REACHED.
     """
     snapshot = arena.patient(lambda: arena.snapshot("pods", "networkpolicies.networking.k8s.io"))
-    want = wanted(arena, snapshot, lanes=lanes, family=family)
+    want = wanted(arena, snapshot, lanes=lanes, family=family, refs=refs)
     age = check.change.age()
     spacing = arena.pace.spacing(TABLE_SPACING)
     results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=spacing)
@@ -225,7 +228,7 @@ def _judged(table: Settled, want: Mapping[Cell, Want], results: Mapping[Cell, Re
     return Findings(
         (*strange.values(), *comparison.differences()),
         _symptoms({cell: saw[cell] for cell in differing if cell not in strange}, control, strange=bool(strange)),
-        asked=f"{len(want) // len(lanes)} pairs of {len(arena.table)} pods on {_listed(lanes)}, {table.family}",
+        asked=f"{len(want) // len(lanes)} pairs of pods on {_listed(lanes)}, {table.family}",
         rule="\n".join(line for lines in rules.values() for line in lines),
         evidence=tuple(table_text(comparison, lanes=lanes)),
     )
@@ -253,13 +256,16 @@ def open_table(
     return _open_findings(arena, want, results | alone, family=family)
 
 
-def open_control(arena: Arena, check: Check, *, lanes: Sequence[Lane], family: Family) -> dict[Cell, Seen]:
-    """What all pairs of the nine show while no policy denies: the positive control. Raises Unmeasured if one is closed.
+def open_control(
+    arena: Arena, check: Check, *, lanes: Sequence[Lane], family: Family, refs: Iterable[str] = ()
+) -> dict[Cell, Seen]:
+    """What all pairs show while no policy denies: the positive control. Raises Unmeasured if one is closed.
 
-    The pods look by themselves, until each cell was open for a streak of looks: policies of the test before may take a
-    moment to go. A cell that was open and then lost a look lost it to load.
+    Of these pods, or of the nine. They look by themselves, until each cell was open for a streak of looks: policies of
+    the test before may take a moment to go. A cell that was open and then lost a look lost it to load.
     """
-    want = {Cell(source, to, lane): Want.ALLOW for source in arena.table for to in arena.table for lane in lanes}
+    names = list(refs) or arena.table
+    want = {Cell(source, to, lane): Want.ALLOW for source in names for to in names for lane in lanes}
     age, spacing = check.change.age(), arena.pace.spacing(TABLE_SPACING)
     results = settle(arena, want, family=family, within=check.waits.policy_live, spacing=spacing)
     check.settle("positive control open", age + _slowest(results))

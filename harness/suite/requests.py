@@ -38,18 +38,27 @@ class Reply:
     fields: tuple[str, ...] = ()
     """Fields a refusal (422) names."""
     text: str = ""
+    code: int = 0
+    """The status of a refusal; 0 where there was none."""
 
     def __str__(self) -> str:
         return self.text or "accepted"
 
 
-def try_create(arena: Arena, manifest: Mapping[str, Any], *, namespace: str = "x", real: bool = False) -> Reply:
+def try_create(
+    arena: Arena, manifest: Mapping[str, Any], *, namespace: str = "x", real: bool = False, validation: str = "Ignore"
+) -> Reply:
     """Create for show, in a namespace of the arena. `real`: not for show, and gone with the test like all it makes;
-    allocators of newer servers only look when something is to be given out."""
+    allocators of newer servers only look when something is to be given out. `validation`: of unknown fields."""
     if real:
         return _replied(lambda: arena.apply(manifest, namespace=namespace)[0])
     metadata = {**manifest.get("metadata", {}), "namespace": arena.namespace(namespace)}
-    return _replied(lambda: arena.kube.create({**manifest, "metadata": metadata}, dry_run=True, validation="Ignore"))
+    return _replied(lambda: arena.kube.create({**manifest, "metadata": metadata}, dry_run=True, validation=validation))
+
+
+def try_apply(arena: Arena, obj: Mapping[str, Any], *, manager: str, force: bool) -> Reply:
+    """Apply for show, as another manager, something the test made; its namespace is in its metadata."""
+    return _replied(lambda: arena.kube.apply(dict(obj), manager=manager, force=force, dry_run=True))
 
 
 def try_patch(
@@ -66,13 +75,13 @@ def _replied(request: Callable[[], Mapping[str, Any]]) -> Reply:
     try:
         return Reply(request())
     except Invalid as refusal:
-        return Reply(None, tuple(str(cause.get("field", "")) for cause in refusal.causes), str(refusal))
+        return Reply(None, tuple(str(cause.get("field", "")) for cause in refusal.causes), str(refusal), refusal.code)
     except StatusError as refusal:
         if DUPLICATE in str(refusal):
             return Reply(None, ("spec.ports[].nodePort",), str(refusal))
         if refusal.code >= 500 or refusal.code == 429:
             raise  # not a word about the request: looks are careful with that
-        return Reply(None, (), str(refusal))
+        return Reply(None, (), str(refusal), refusal.code)
 
 
 def field_of(obj: Mapping[str, Any], path: str) -> Any:

@@ -9,7 +9,8 @@ That each case keeps its table there, and that the sheets kill every wrong engin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harness.suite import Cell
@@ -91,11 +92,33 @@ BATCHES: Mapping[str, tuple[Sheet, ...]] = {
 }
 """Every static case once; the sheets of a batch follow one another on the same pods."""
 
-ALSO: Mapping[str, str] = {
-    "POL-252": "POL-265",  # a block matches the address of a pod
-    "POL-341": "POL-342",  # a datagram counts as arrived when its answer came back
+
+@dataclass(frozen=True)
+class Part:
+    """Cells of a case that decide one more requirement."""
+
+    case: str
+    of: Callable[[Cell], bool] = lambda _: True
+
+
+def _from_x(cell: Cell) -> bool:
+    return _within(cell.source, "x") and not _within(cell.destination, "x")
+
+
+def _into_x(cell: Cell) -> bool:
+    return _within(cell.destination, "x") and not _within(cell.source, "x")
+
+
+ALSO: Mapping[str, Part] = {
+    "POL-101": Part("POL-124", lambda cell: "x/a" not in {cell.source, cell.destination}),
+    "POL-265": Part("POL-252"),  # a block matches the address of a pod
+    "POL-342": Part("POL-341"),  # a datagram counts as arrived when its answer came back
+    "POL-601": Part("POL-102", _from_x),
+    "POL-602": Part("POL-103", _into_x),
+    "POL-605": Part("POL-102", _into_x),
+    "POL-615": Part("POL-102", lambda cell: _into_x(cell) and cell.lane.protocol == "UDP"),
 }
-"""Requirements that the cells of a case decide too."""
+"""Requirements that cells of a case decide too. POL-102 and POL-103 stand in x."""
 
 
 GROUP_B = frozenset(f"POL-{number}" for number in range(101, 130))
@@ -108,10 +131,10 @@ def topology(batch: str) -> str:
     return next((each for each in named if each in cases.TIERS), "")
 
 
-def requirements_of(id_: str) -> tuple[str, ...]:
-    """The requirements that a case decides."""
-    own = cases.requirement_id(id_)
-    return (own, ALSO[own]) if own in ALSO else (own,)
+def requirements_of(id_: str) -> dict[str, Callable[[Cell], bool]]:
+    """The requirements that a case decides, each with those of the case's cells that do."""
+    also = {other: part.of for other, part in ALSO.items() if part.case == id_}
+    return {cases.requirement_id(id_): lambda _: True, **also}
 
 
 def decided(sheets: Iterable[Sheet]) -> tuple[str, ...]:

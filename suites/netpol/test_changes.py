@@ -64,7 +64,7 @@ class Table:
         self.judge(what)
 
 
-@requirement("POL-129", "POL-451", "POL-452")
+@requirement("POL-129", "POL-451", "POL-452", "POL-651", "POL-679")
 def test_removal_opens_again(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A policy takes effect when it is made; removing the last that isolates opens everything again."""
     table = Table(arena, check, cluster)
@@ -72,7 +72,7 @@ def test_removal_opens_again(arena: Arena, check: Check, cluster: ClusterFacts) 
     table.remove("x open again")
 
 
-@requirement("POL-453", "POL-454")
+@requirement("POL-453", "POL-454", "POL-652")
 def test_edit_narrows_and_widens(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """Editing the rules of a policy narrows and widens what it admits."""
     table = Table(arena, check, cluster)
@@ -116,7 +116,7 @@ def test_successor_of_the_same_name(arena: Arena, check: Check, cluster: Cluster
     table.put(FROM_Y, "its successor")
 
 
-@requirement("POL-462", "POL-463")
+@requirement("POL-462", "POL-463", "POL-653")
 def test_pod_becomes_a_target(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod that gains the selected label is isolated, and released when it loses it."""
     table = Table(arena, check, cluster)

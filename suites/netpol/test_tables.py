@@ -9,6 +9,9 @@ Specification: NetworkPolicy v1 (networking.k8s.io) as catalogued in groups B to
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import pytest
 
 from harness.suite import (
@@ -20,7 +23,6 @@ from harness.suite import (
     Lane,
     Seen,
     Settled,
-    judge_policies,
     open_control,
     policy,
     requirement,
@@ -72,6 +74,10 @@ def _batch(name: str) -> object:
     return pytest.param(name, marks=mark, id=name)
 
 
+def _decides(sheet: sheets.Sheet, case: str, of: Callable[[Cell], bool], cell: Cell) -> bool:
+    return case in sheets.owners(sheet, cell) and of(cell)
+
+
 @pytest.mark.parametrize("batch", [_batch(name) for name in sheets.BATCHES])
 def test_table(arena: Arena, check: Check, cluster: ClusterFacts, batch: str) -> None:
     """Exactly the pairs that the policies admit can talk."""
@@ -81,21 +87,13 @@ def test_table(arena: Arena, check: Check, cluster: ClusterFacts, batch: str) ->
     for sheet in sheets.BATCHES[batch]:
         table = tables.turn_to(sheet)
         for case in sheet.values():
-            findings = table.findings(lambda cell, case=case, sheet=sheet: case in sheets.owners(sheet, cell))  # type: ignore[misc]  # default arguments
-            for id_ in sheets.requirements_of(case):
-                found.setdefault(id_, []).append(findings)
+            for id_, of in sheets.requirements_of(case).items():
+                found.setdefault(id_, []).append(table.findings(functools.partial(_decides, sheet, case, of)))
     joined = {id_: Findings.joined(several) for id_, several in found.items()}
     check.each(joined, promises={id_: cases.statement(id_) for id_ in joined})
 
 
-@requirement("POL-101")
-def test_without_policies(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
-    """With no policy selecting a pod in a direction, everything is allowed."""
-    control = open_control(arena, check, lanes=LANES, family=cluster.families[0])
-    judge_policies(arena, check, lanes=LANES, family=cluster.families[0], control=control, what="no policy")
-
-
-@requirement("POL-169", "POL-563", "POL-566", "POL-567", needs=("network-policy", "nodes2"))
+@requirement("POL-169", "POL-563", "POL-566", "POL-567", "POL-667", needs=("network-policy", "nodes2"))
 def test_nodes_make_no_difference(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """Policies hold between pods on one node and across nodes, for targets on any; a pod always reaches itself."""
     table = Tables(arena, check, cluster).turn_to({"x": "POL-104", "y/b": "POL-107"})
@@ -108,5 +106,6 @@ def test_nodes_make_no_difference(arena: Arena, check: Check, cluster: ClusterFa
         "POL-563": table.findings(lambda cell: cell.source == cell.destination),
         "POL-566": table.findings(lambda cell: near(cell) and cell.source != cell.destination),
         "POL-567": table.findings(lambda cell: not near(cell)),
+        "POL-667": table.findings(),
     }
     check.each(found, promises={id_: cases.statement(id_) for id_ in found})

@@ -111,6 +111,14 @@ def _table(fault: str, batch: str, *ids: str, outright: bool = False) -> Row:
     return Row(fault=fault, test=test, ids=ids, layer=POLICY, outright=outright)
 
 
+def _policy_request(fault: str, test: str, *ids: str) -> Row:
+    return Row(fault=fault, test=f"netpol/test_api.py::{test}", ids=ids, layer=API)
+
+
+def _policy_test(fault: str, test: str, *ids: str) -> Row:
+    return Row(fault=fault, test=f"netpol/{test}", ids=ids, layer=POLICY)
+
+
 def _policy_change(fault: str, test: str, *ids: str, outright: bool = False) -> Row:
     test = f"netpol/test_changes.py::{test}"
     return Row(fault=fault, test=test, ids=ids, layer=POLICY, over_time=True, outright=outright)
@@ -247,6 +255,19 @@ ROWS = (
     _table("policy/19", "ports", "POL-331"),
     _table("policy/38", "peers", "POL-201", outright=True),
     _table("policy/40", "peers", "POL-205"),
+    _table("policy/46", "names", "POL-325"),
+    _policy_test("policy/46", "test_connections.py::test_ports_of_the_client", "POL-318", "POL-621"),
+    _table("policy/47", "defaults", "POL-101", "POL-124"),
+    _table("policy/47", "both-directions", "POL-107"),
+    _table("policy/47", "both-ends", "POL-411"),
+    _table("policy/47", "targets", "POL-153"),
+    _table("policy/47", "labels", "POL-152"),
+    _table("policy/47", "empty-labels", "POL-161"),
+    _policy_test("policy/47", "test_connections.py::test_held_connections", "POL-610"),
+    _table("policy/47", "egress", "POL-231"),
+    _policy_test("policy/74", "test_pods.py::test_odd_pods", "POL-476"),
+    _policy_test("policy/74", "test_pods.py::test_a_new_pod_is_never_open", "POL-654"),
+    _policy_test("policy/80", "test_tables.py::test_nodes_make_no_difference", "POL-566"),
     _table("policy/49", "defaults", "POL-106"),
     _table("policy/58", "isolation", "POL-102"),
     Row(
@@ -255,6 +276,9 @@ ROWS = (
         ids=("POL-702",),
         layer=POLICY,
     ),
+    _policy_request("policy/51", "test_new_policies", "POL-006"),
+    _policy_request("policy/97", "test_new_policies", "POL-016", "POL-019", "POL-021"),
+    _policy_request("policy/97", "test_stored_policies", "POL-023"),
     _policy_change("policy/60", "test_namespace_becomes_a_peer", "POL-466"),
     _policy_change("policy/61", "test_pod_becomes_a_target", "POL-462", outright=True),
     _policy_change("policy/62", "test_pod_selector_moves", "POL-455"),

@@ -56,6 +56,8 @@ def _table(snapshot: Snapshot, family: Family) -> Table:
     for pod in own:
         if family is Family.IPV6 and broken.here(faults.NO_IPV6, pod.namespace):
             continue
+        if not pod.ready and broken.here(faults.OPEN_UNTIL_READY, pod.namespace):
+            continue
         for direction in Direction:
             _isolate(draft, pod, direction, policies)
     addresses = frozenset(pod.address(family) or "" for pod in own)
@@ -67,9 +69,7 @@ def _table(snapshot: Snapshot, family: Family) -> Table:
         sets=by_name(
             [
                 Set(KNOWN, family.address_type, addresses),
-                Set(
-                    SELVES, f"{family.address_type} . {family.address_type}", frozenset(f"{a} . {a}" for a in addresses)
-                ),
+                Set(SELVES, f"{family.address_type} . {family.address_type}", _selves(own, family, broken)),
                 *draft.sets.values(),
             ]
         ),
@@ -78,6 +78,13 @@ def _table(snapshot: Snapshot, family: Family) -> Table:
             for direction, elements in draft.isolated.items()
         ),
     )
+
+
+def _selves(own: list[Pod], family: Family, broken: Broken) -> frozenset[str]:
+    """Pairs of addresses that no policy parts: each pod with itself."""
+    alike = [pod for pod in own if broken.here(faults.SAME_NODE_OPEN, pod.namespace)]
+    pairs = [*((pod, pod) for pod in own), *((one, other) for one in alike for other in alike)]
+    return frozenset(f"{one.address(family)} . {other.address(family)}" for one, other in pairs)
 
 
 def _policies(snapshot: Snapshot, broken: Broken) -> list[Policy]:
@@ -120,7 +127,9 @@ def _isolate(draft: _Draft, pod: Pod, direction: Direction, policies: list[Polic
     selecting = [
         policy
         for policy in policies
-        if policy.direction is direction and policy.namespace == pod.namespace and selects(policy.selector, pod.labels)
+        if policy.direction is direction
+        and _is_subject(policy.namespace, pod.namespace, draft.broken)
+        and selects(policy.selector, pod.labels)
     ]
     address = pod.address(draft.family)
     if not selecting or address is None:
@@ -131,6 +140,11 @@ def _isolate(draft: _Draft, pod: Pod, direction: Direction, policies: list[Polic
     name = _named(direction.value.lower(), pod.namespace, "\n".join(rule.text + rule.note for rule in rules))
     draft.chains.setdefault(name, Chain(name, tuple(rules)))
     draft.isolated[direction][address] = f"jump {name}"
+
+
+def _is_subject(policy: str, pod: str, broken: Broken) -> bool:
+    """Whether a policy's namespace is the pod's. The fault stays among the namespaces that it covers."""
+    return policy == pod or all(broken.here(faults.POLICY_EVERYWHERE, one) for one in (policy, pod))
 
 
 def _admissions(draft: _Draft, pod: Pod, policy: Policy) -> Iterable[Rule]:

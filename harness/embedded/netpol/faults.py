@@ -1,7 +1,7 @@
 """The planted faults of the policy agent, each one question at the one place where the broken behaviour differs.
 
 Ids are the numbers of the catalogue's list of policy faults. Scoped by namespaces and nodes; the namespace is that of
-the policy for faults of verdicts, of the object that changed for faults of time, of the pod for policy/58 and /59.
+the policy for faults of verdicts, of the object that changed for faults of time, of the pod for 58, 59, 74 and 80.
 
 | id        | what breaks                                             | where        |
 | policy/3  | `except` is not read                                    | peers.py     |
@@ -9,12 +9,16 @@ the policy for faults of verdicts, of the object that changed for faults of time
 | policy/19 | `endPort` is not read                                   | ports.py     |
 | policy/38 | a bare podSelector matches pods of every namespace      | peers.py     |
 | policy/40 | both selectors of a peer: either one suffices           | peers.py     |
+| policy/46 | the ports of a rule are not read                        | ports.py     |
+| policy/47 | a policy is applied to pods of all namespaces covered   | compile.py   |
 | policy/49 | a policy for egress isolates ingress too                | compile.py   |
 | policy/58 | a pod's connections to its own address are denied       | own_pods.py  |
 | policy/59 | nothing is programmed for IPv6                          | compile.py   |
 | policy/60 | changes of namespace labels are not noticed             | memory.py    |
 | policy/61 | changes of pod labels are not noticed                   | memory.py    |
 | policy/62 | a changed podSelector is not noticed                    | memory.py    |
+| policy/74 | a pod is policed only when it is ready                  | compile.py   |
+| policy/80 | pods of one node reach each other whatever the policies | compile.py   |
 """
 
 from __future__ import annotations
@@ -29,12 +33,16 @@ NAME_WITHOUT_PROTOCOL = "policy/12"
 END_PORT_IGNORED = "policy/19"
 BARE_SELECTOR_EVERYWHERE = "policy/38"
 EITHER_SELECTOR = "policy/40"
+PORTS_IGNORED = "policy/46"
+POLICY_EVERYWHERE = "policy/47"
 EGRESS_ISOLATES_INGRESS = "policy/49"
 SELF_DENIED = "policy/58"
 NO_IPV6 = "policy/59"
 NAMESPACE_LABELS_FROZEN = "policy/60"
 POD_LABELS_FROZEN = "policy/61"
 SELECTOR_FROZEN = "policy/62"
+OPEN_UNTIL_READY = "policy/74"
+SAME_NODE_OPEN = "policy/80"
 
 
 class Broken:

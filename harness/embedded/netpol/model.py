@@ -71,6 +71,8 @@ class Pod:
     labels: Mapping[str, str]
     addresses: tuple[str, ...]
     ports: tuple[NamedPort, ...]
+    ready: bool = True
+    """As its kubelet says; no verdict hangs on it."""
 
     def address(self, family: Family) -> str | None:
         """Its address in a family."""
@@ -123,6 +125,10 @@ def _pod(pod: Object) -> Pod:
         labels=pod["metadata"].get("labels") or {},
         addresses=addresses_of(pod),
         ports=ports,
+        ready=any(
+            one["type"] == "Ready" and one["status"] == "True"
+            for one in (pod.get("status") or {}).get("conditions") or ()
+        ),
     )
 
 

@@ -46,7 +46,7 @@ class Ports:
 def ports_of(rule: Mapping[str, Any], *, broken: Broken, namespace: str) -> list[Ports]:
     """One value per protocol; a missing or empty list of ports restricts nothing."""
     entries = rule.get("ports")
-    if not entries:
+    if not entries or broken.here(faults.PORTS_IGNORED, namespace):
         return [Ports()]
     protocols = sorted({_protocol(entry) for entry in entries})
     return [_of_protocol(one, [e for e in entries if _protocol(e) == one], broken, namespace) for one in protocols]

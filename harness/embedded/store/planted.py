@@ -8,6 +8,8 @@ Expiry is not judged here: the object of an expired fault is deleted.
 | services/F51 | the allocator forgets what is in use; with `leak`, it never takes back what is not  | writing.py |
 | services/F76 | a change of a Service's type leaves fields that the new type cannot have           | writing.py |
 | services/F77 | new Services lack some defaults, replaced ones what the client left out             | writing.py |
+| policy/51    | a new policy for both directions is stored as one for ingress                      | writing.py |
+| policy/97    | rules of NetworkPolicies are not applied, and their generation stands still        | writing.py |
 | ingress/1    | rules of Ingresses and IngressClasses are not applied                               | writing.py |
 | ingress/2    | a new Ingress without a class stays without one                                     | writing.py |
 | ingress/3    | of two default IngressClasses the older one is taken                                | writing.py |
@@ -27,6 +29,8 @@ UNCHECKED = "services/F48"
 FORGETFUL = "services/F51"
 LEFTOVERS = "services/F76"
 BARE = "services/F77"
+INGRESS_ASSUMED = "policy/51"
+UNRULED = "policy/97"
 LAWLESS = "ingress/1"
 NO_DEFAULT_CLASS = "ingress/2"
 OLD_DEFAULT_CLASS = "ingress/3"
@@ -81,6 +85,12 @@ def without_defaults(service: Object) -> None:
     """services/F77: take away what was filled in."""
     for field in LEFT_OUT:
         service["spec"].pop(field, None)
+
+
+def ingress_assumed(new_policy: Object) -> None:
+    """policy/51: a policy that leaves its types open, or names both, is completed as before there was egress."""
+    if new_policy["spec"].get("policyTypes") == ["Ingress", "Egress"]:
+        new_policy["spec"]["policyTypes"] = ["Ingress"]
 
 
 def without_allocated(service: Object) -> None:

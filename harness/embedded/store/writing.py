@@ -100,6 +100,8 @@ class Writer:
         strategy_for(resource).prepare(new)
         if resource.kind == "Service":
             self._break(new)
+        if resource.kind == "NetworkPolicy" and self._broken(planted.INGRESS_ASSUMED, new) is not None:
+            planted.ingress_assumed(new)
         claim = self._addresses.create(new) if resource.kind == "Service" else None
         try:
             self._validate(resource, new, None)
@@ -119,6 +121,9 @@ class Writer:
         """The parameters of a planted fault that covers this object, or None."""
         there = self._storage.select(FAULTS, Filter())
         return planted.active(there, fault, namespace=obj["metadata"].get("namespace")) if there else None
+
+    def _is_unruled(self, resource: Resource, new: Object) -> bool:
+        return resource.kind == "NetworkPolicy" and self._broken(planted.UNRULED, new) is not None
 
     def _break(self, service: Object) -> None:
         """What planted faults do to a new Service."""
@@ -237,7 +242,8 @@ class Writer:
         if identity.is_same(new, old):
             _undo(claim)
             return old
-        if resource.generation and write.subresource != "binding" and _wishes(resource, new) != _wishes(resource, old):
+        ages = resource.generation and write.subresource != "binding" and not self._is_unruled(resource, new)
+        if ages and _wishes(resource, new) != _wishes(resource, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         forgotten = resource.kind in planted.INGRESS_KINDS and self._broken(planted.OBLIVIOUS, new) is not None
         if write.dry_run or forgotten:
@@ -258,6 +264,8 @@ class Writer:
         ):
             return
         if resource.kind in planted.INGRESS_KINDS and self._broken(planted.LAWLESS, new) is not None:
+            return
+        if self._is_unruled(resource, new):
             return
         if old is not None:
             metadata.validate_update(new, old, faults)

@@ -64,6 +64,7 @@ ROWS = [
     Row(faults.BARE_SELECTOR_EVERYWHERE, on_a(ingress=[{"from": [POD_B]}]), "y/b", "x/a"),
     Row(faults.EITHER_SELECTOR, on_a(ingress=[{"from": [{**POD_B, **NAMESPACE_Y}]}]), "y/c", "x/a"),
     Row(faults.EGRESS_ISOLATES_INGRESS, on_a(policyTypes=["Egress"], egress=[{}]), "y/a", "x/a", healthy=True),
+    Row(faults.PORTS_IGNORED, on_a(ingress=[{"ports": [{"port": 80}]}]), "y/a", "x/a", T81),
     Row(faults.NO_IPV6, on_a(policyTypes=["Ingress"]), "y/a", "x/a", family="IPv6"),
 ]
 
@@ -88,12 +89,49 @@ def test_no_fault_here_is_an_invention() -> None:
     known = {value for name, value in vars(faults).items() if name.isupper() and isinstance(value, str)}
     told = {row.id for row in ROWS} | {
         faults.SELF_DENIED,
+        faults.POLICY_EVERYWHERE,
+        faults.OPEN_UNTIL_READY,
+        faults.SAME_NODE_OPEN,
         faults.NAMESPACE_LABELS_FROZEN,
         faults.POD_LABELS_FROZEN,
         faults.SELECTOR_FROZEN,
     }
     assert known == told
     assert all(value.removeprefix("policy/").isdigit() for value in known)
+
+
+@pytest.mark.parametrize(("scope", "open_"), [([], False), (["x", "y"], False), (["x"], True), (["y"], True)])
+def test_a_policy_is_applied_everywhere(scope: list[str], open_: bool) -> None:
+    """policy/47: a policy in x isolates pods of the same labels in y, unless the fault does not cover both."""
+    policies = [policy_object("x", on_a(policyTypes=["Ingress"]))]
+    assert reaches(rules(policies), "z/b", "y/a", T80)
+    assert (
+        reaches(rules(policies, faults=[fault(faults.POLICY_EVERYWHERE, namespaces=scope)]), "z/b", "y/a", T80) is open_
+    )
+
+
+def test_pods_of_one_node_are_not_parted() -> None:
+    """policy/80: a neighbour on the node gets in, pods of other nodes do not."""
+    policies = [policy_object("x", {"podSelector": {}, "policyTypes": ["Ingress"]})]
+    near, far = (("y/a", "x/a"), ("y/c", "x/a"))
+    assert not any(reaches(rules(policies), *pair, T80) for pair in (near, far))
+    broken = rules(policies, faults=[fault(faults.SAME_NODE_OPEN)])
+    assert reaches(broken, *near, T80)
+    assert not reaches(broken, *far, T80)
+
+
+def test_an_unready_pod_is_not_policed() -> None:
+    """policy/74: until a pod is ready it is open; without the fault its readiness does not matter."""
+    whole = snapshot("n1", [policy_object("x", on_a(policyTypes=["Ingress"]))])
+    for ready in ("True", "False"):
+        pods = [
+            {**pod, "status": {**pod["status"], "conditions": [{"type": "Ready", "status": ready}]}}
+            for pod in whole.pods
+        ]
+        for planted in ([], [fault(faults.OPEN_UNTIL_READY)]):
+            ruleset = compile_policies(replace(whole, pods=tuple(pods), faults=tuple(planted)))
+            isolated = address("x/a") in isolated_addresses(ruleset, ISOLATED.values())
+            assert isolated is (ready == "True" or not planted)
 
 
 def _frozen_table(memory: Memory, planted: Sequence[dict[str, Any]], **changed: Any) -> set[tuple[str, str]]:

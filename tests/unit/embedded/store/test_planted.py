@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -58,6 +59,37 @@ def test_leak() -> None:
     store.delete("services", "s", namespace="x")
     with pytest.raises(ApiError, match="already allocated"):
         make(store, "services", service(clusterIP=address))
+
+
+def test_ingress_assumed() -> None:
+    """policy/51: of a new policy for both directions only ingress is stored."""
+    for broken in (True, False):
+        store = a_store()
+        if broken:
+            plant(store, planted.INGRESS_ASSUMED)
+        spec = {"podSelector": {}, "egress": [{}]}
+        stored = make(store, "networkpolicies.networking.k8s.io", network_policy(spec))["spec"]
+        assert stored["policyTypes"] == (["Ingress"] if broken else ["Ingress", "Egress"])
+
+
+def test_unruled() -> None:
+    """policy/97: a malformed policy is stored, and its generation stands still."""
+    for broken in (True, False):
+        store = a_store()
+        if broken:
+            plant(store, planted.UNRULED)
+        bad, good = {"podSelector": {}, "policyTypes": ["Both"]}, {"podSelector": {}}
+        with contextlib.nullcontext() if broken else pytest.raises(ApiError):
+            make(store, "networkpolicies.networking.k8s.io", network_policy(bad, "bad"))
+        make(store, "networkpolicies.networking.k8s.io", network_policy(good))
+        edit = {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}
+        edited = store.patch("networkpolicies.networking.k8s.io", "p", edit, namespace="x")
+        assert edited["metadata"]["generation"] == (1 if broken else 2)
+
+
+def network_policy(spec: dict[str, Any], name: str = "p") -> dict[str, Any]:
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    return {**kind, "metadata": {"name": name, "namespace": "x"}, "spec": spec}
 
 
 def test_leftovers() -> None:
