@@ -41,7 +41,7 @@ def rerun(args: tuple[str, ...], *, failed: bool, unfinished: bool) -> int:
         return _nothing(directory, run, failed=failed)
     click.echo(f"harness: {len(names)} of {len(run.tests) + len(run.unreached)} tests of {directory}", err=True)
     asked = ["harness", "rerun", *_flags(failed=failed, unfinished=unfinished), str(directory), *others]
-    command = [*arguments(run, names, others, suite_packages()), "--asked-as", shlex.join(asked)]
+    command = ["--asked-as", shlex.join(asked), *arguments(run, names, others, suite_packages())]
     return _become([sys.executable, "-m", "pytest", *command])
 
 

@@ -22,7 +22,7 @@ from harness.cli.catalogues import suite_packages
 def run(args: tuple[str, ...]) -> None:
     """Run the suites: `harness run [PYTEST ARGUMENTS]`, for example `harness run suites/netpol -n 4`."""
     asked = shlex.join(["harness", "run", *args])
-    command = [sys.executable, "-m", "pytest", *pytest_arguments(args, suite_packages()), "--asked-as", asked]
+    command = [sys.executable, "-m", "pytest", "--asked-as", asked, *pytest_arguments(args, suite_packages())]
     os.execv(sys.executable, command)  # noqa: S606  # this process becomes pytest: its signals, terminal and exit code
 
 

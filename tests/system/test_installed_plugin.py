@@ -78,6 +78,9 @@ def test_the_wheel_carries_suites_catalogue_and_deployment(wheel: Path) -> None:
         "harness/agent/serve.py",
         "harness/embedded/store/schema/core.txt",
         "harness/report/comparison/page.html.j2",
+        "harness/report/pages/run.html.j2",
+        "suites/catalogue/refused.yaml",
+        "suites/catalogue/proofs.yaml",
         "harness/py.typed",
     ):
         assert wanted in names

@@ -68,7 +68,7 @@ def test_what_failed_is_asked_again_and_nothing_else(place: Path, became: list[l
     """FAIL and UNKNOWN of the last report, with the cluster's options, wherever their tests lie."""
     code_of(["rerun", "--failed", "-n", "2"])
     (command,) = became
-    assert command[:-2] == [
+    assert command[2:] == [
         f"{DNS}::test_names[c d]",
         "/there/own/test_shop.py::test_shop",
         "--cluster=kind",
@@ -76,7 +76,7 @@ def test_what_failed_is_asked_again_and_nothing_else(place: Path, became: list[l
         "-n",
         "2",
     ]
-    assert command[-2:] == ["--asked-as", "harness rerun --failed reports/20260102T000000-aaa -n 2"]
+    assert command[:2] == ["--asked-as", "harness rerun --failed reports/20260102T000000-aaa -n 2"]
 
 
 def test_what_an_aborted_run_did_not_come_to_is_asked(place: Path, became: list[list[str]]) -> None:
@@ -84,7 +84,7 @@ def test_what_an_aborted_run_did_not_come_to_is_asked(place: Path, became: list[
     code_of(["rerun", "--unfinished", "reports/20260102T000000-aaa"])
     code_of(["rerun", "--unfinished", "--failed", "reports/20260102T000000-aaa"])
     late = f"{DNS}::test_names[late]"
-    assert [each[:2] for each in became] == [
+    assert [each[2:4] for each in became] == [
         [late, "--cluster=kind"],
         [f"{DNS}::test_names[c d]", "/there/own/test_shop.py::test_shop"],
     ]
@@ -96,7 +96,7 @@ def test_another_cluster_replaces_the_runs_own(place: Path, became: list[list[st
     """With a cluster of the user's nothing of the earlier one is kept."""
     code_of(["rerun", "--failed", *given])
     assert "--cni=calico" not in became[0]
-    assert became[0][2 : 2 + len(given)] == given
+    assert became[0][-len(given) :] == given
 
 
 @pytest.mark.parametrize(
