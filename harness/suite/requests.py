@@ -62,12 +62,19 @@ def try_apply(arena: Arena, obj: Mapping[str, Any], *, manager: str, force: bool
 
 
 def try_patch(
-    arena: Arena, resource: str, name: str, patch: Mapping[str, Any], *, subresource: str = "", namespace: str = "x"
+    arena: Arena,
+    resource: str,
+    name: str,
+    patch: Mapping[str, Any],
+    *,
+    subresource: str = "",
+    namespace: str = "x",
+    real: bool = False,
 ) -> Reply:
-    """Change for show, by a merge patch, something the test made."""
+    """Change for show (or `real`), by a merge patch, something the test made."""
     space = arena.namespace(namespace)
     return _replied(
-        lambda: arena.kube.patch(resource, name, patch, namespace=space, subresource=subresource, dry_run=True)
+        lambda: arena.kube.patch(resource, name, patch, namespace=space, subresource=subresource, dry_run=not real)
     )
 
 

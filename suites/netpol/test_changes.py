@@ -116,7 +116,7 @@ def test_successor_of_the_same_name(arena: Arena, check: Check, cluster: Cluster
     table.put(FROM_Y, "its successor")
 
 
-@requirement("POL-462", "POL-463", "POL-653")
+@requirement("POL-462", "POL-463", "POL-490", "POL-653")
 def test_pod_becomes_a_target(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
     """A pod that gains the selected label is isolated, and released when it loses it."""
     table = Table(arena, check, cluster)
