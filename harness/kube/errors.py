@@ -7,7 +7,7 @@
     │   └── CertificateProblem   something answers that the kubeconfig does not trust
     ├── StatusError          the API server answered with a Status
     │   ├── BadRequest · Unauthorized · Forbidden · NotFound · AlreadyExists · Conflict · Expired · Invalid
-    │   └── TooManyRequests · ServerProblem
+    │   └── TooManyRequests · ServerProblem (and StillStarting, a 403 that passes)
     ├── WaitTimeout          the object never came to the asked state
     ├── UnknownResource      the cluster does not serve that resource
     └── StreamClosed         an exec stream ended
@@ -19,6 +19,7 @@ Errors of the libraries below are chained (`__cause__`), never leaked.
 # ruff: noqa: N818 - named for what happened, as Kubernetes names its reasons
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -149,6 +150,13 @@ class ServerProblem(StatusError):
     """500 and above."""
 
 
+class StillStarting(ServerProblem):
+    """403 of a server that has not loaded its own roles yet: for a moment after its start nobody may do anything."""
+
+
+_BUILT_IN = re.compile(r'clusterrole\.rbac\.authorization\.k8s\.io "system:[^"]+" not found')
+"""What RBAC says of a role that every server makes for itself and restores: it is only missing while caches fill."""
+
 _BY_REASON: dict[str, type[StatusError]] = {
     "AlreadyExists": AlreadyExists,
     "Conflict": Conflict,
@@ -170,5 +178,7 @@ _BY_CODE: dict[int, type[StatusError]] = {
 def from_status(status: Mapping[str, Any], *, asked: str) -> StatusError:
     """The exception for a Status. `asked` says in a few words what was tried."""
     code = int(status.get("code", 0))
+    if code == 403 and _BUILT_IN.search(str(status.get("message", ""))):
+        return StillStarting(status, asked=asked)
     kind = _BY_REASON.get(str(status.get("reason", ""))) or _BY_CODE.get(code)
     return (kind or (ServerProblem if code >= 500 else StatusError))(status, asked=asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,12 +170,19 @@ def _translated(asked: str, timeout: float, server: str) -> Iterator[None]:
     except (lower.ReadTimeoutError, TimeoutError) as error:
         raise errors.TimedOut(f"{asked}: no answer from {server} within {timeout:g} s") from error
     except lower.SSLError as error:
+        if _cut_off(error):
+            raise errors.Unreachable(f"{asked}: {server} ended the connection before TLS was agreed") from error
         raise errors.CertificateProblem(
             f"{asked}: TLS with {server} failed: {certificate_words(error)}; "
             "is the kubeconfig of this very cluster, and its certificate still valid?"
         ) from error
     except (lower.HTTPError, OSError) as error:
         raise errors.Unreachable(f"{asked}: no cluster at {server}: {_words(error)}") from error
+
+
+def _cut_off(error: BaseException) -> bool:
+    """Whether the other side went away in the middle: a server that ends or starts does, and distrusts nobody."""
+    return any(isinstance(each, ssl.SSLEOFError | ssl.SSLZeroReturnError) for each in (error, *error.args))
 
 
 def certificate_words(error: BaseException) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import Any
 
 import pytest
 
+from harness.effects.clock import FakeClock
 from harness.kube import errors
+from harness.kube.client import Kube
+from harness.kube.patience import Patience
 from harness.kube.resources import BY_KIND, BY_NAME, KNOWN, Served, from_discovery, split_name
 from harness.kube.transport import refusal
 
@@ -100,3 +105,64 @@ def test_discovered_resources_are_like_known_ones() -> None:
     assert served == Served("example.com", "v2", "widgets", "Widget")
     assert served.path(namespace="x", name="w") == "/apis/example.com/v2/namespaces/x/widgets/w"
     assert split_name(served.name) == ("widgets", "example.com")
+
+
+STARTING = (
+    'services is forbidden: User "kubernetes-admin" cannot list resource "services" in API group "" in the namespace '
+    '"x": RBAC: [clusterrole.rbac.authorization.k8s.io "system:discovery" not found, '
+    'clusterrole.rbac.authorization.k8s.io "cluster-admin" not found]'
+)
+"""What a Kubernetes 1.36 API server said in its first seconds."""
+LACKING = 'pods is forbidden: User "u" cannot list: RBAC: clusterrole.rbac.authorization.k8s.io "ours" not found'
+
+
+@pytest.mark.parametrize(
+    ("message", "passes"), [(STARTING, True), (LACKING, False), ("pods is forbidden: User cannot list", False)]
+)
+def test_a_server_that_has_no_roles_yet_is_still_starting(message: str, *, passes: bool) -> None:
+    """Its 403 passes and is waited out; that of a user who lacks a right, or whose own role is gone, does not."""
+    status = {"code": 403, "reason": "Forbidden", "message": message}
+    error = errors.from_status(status, asked="GET /api/v1/services")
+    assert isinstance(error, errors.StillStarting if passes else errors.Forbidden)
+    clock, asked = FakeClock(), 0
+
+    def ask() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise error
+        return "there"
+
+    if passes:
+        assert Patience(clock=clock)(ask) == "there"
+    else:
+        with pytest.raises(errors.Forbidden):
+            Patience(clock=clock)(ask)
+
+
+def hung_up_on(server: socket.socket) -> None:
+    """Take one connection, read what its TLS begins with, and go away."""
+    line, _ = server.accept()
+    line.recv(4096)
+    line.close()
+
+
+def test_a_server_that_goes_away_in_the_middle_of_tls_is_away() -> None:
+    """That is no bad certificate: an API server that restarts does so, and is waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hung_up_on, args=(server,), daemon=True).start()
+        port = server.getsockname()[1]
+        entry = {"name": "c", "cluster": {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "clusters": [entry],
+            "users": [{"name": "c", "user": {"token": "t"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+        }
+        kube = Kube.connect(config)
+        with pytest.raises(errors.Unreachable, match="ended the connection") as caught:
+            kube.server_version()
+        kube.close()
+    assert not isinstance(caught.value, errors.CertificateProblem)
