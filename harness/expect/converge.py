@@ -53,12 +53,14 @@ def converge(
     within: float,
     streak: int = 3,
     spacing: float = 0.1,
+    easing: float = 0.0,
     what: str = "the expected state",
 ) -> Convergence[T]:
     """Look until `streak` good looks came in a row, the first of them `within` seconds; any other look starts anew.
 
     `good` may also return a Verdict: UNKNOWN is not good, and is not a broken promise either. Looks begin `spacing`
-    seconds apart, or at once when one took longer. What `look` raises goes through.
+    seconds apart, or at once when one took longer. While none is good they may come later by this share of the time
+    waited so far (`easing`): what took long is timed as exactly in proportion. What `look` raises goes through.
     """
     if streak < 1:
         raise ValueError(f"a streak of {streak} looks proves nothing: use at least 1")
@@ -76,4 +78,5 @@ def converge(
             run = 0
         if run == streak:
             return Convergence(began, at, trail.looks, seen.seen, tuple(trail.entries))
-        clock.sleep(max(0.0, at + spacing - trail.elapsed()))
+        pause = spacing if run else max(spacing, min(easing * at, within - at))
+        clock.sleep(max(0.0, at + pause - trail.elapsed()))

@@ -11,11 +11,15 @@ from harness.oracle.snapshot import Snapshot
 from harness.suite.arena import Arena
 from harness.suite.check import Findings
 
+KINDS = ("services", "pods", "endpointslices.discovery.k8s.io")
+"""What the slices of a Service follow from, all of it in the Service's namespace."""
+
 
 def slice_findings(arena: Arena, name: str, *, namespace: str = "x") -> Findings:
     """One look at the EndpointSlices of a Service, against its pods."""
-    snapshot = arena.snapshot("pods", "services", "endpointslices.discovery.k8s.io")
-    return slices_judged(snapshot, snapshot.service(arena.namespace(namespace), name)) or Findings()
+    space = arena.namespace(namespace)
+    snapshot = arena.read([*((kind, space) for kind in KINDS), ("nodes", None)])
+    return slices_judged(snapshot, snapshot.service(space, name)) or Findings()
 
 
 def slices_judged(snapshot: Snapshot, service: Mapping[str, Any]) -> Findings | None:

@@ -164,3 +164,24 @@ def test_a_trail_prints_its_last_entries() -> None:
     """A single look has one time, several have a span."""
     entries = tuple(Look(float(i), float(i), i, Verdict.PASS) for i in range(5))
     assert trail_text(entries, last=2) == "  3.00s PASS 3\n  4.00s PASS 4"
+
+
+def test_looks_ease_while_nothing_is_good() -> None:
+    """Further apart in proportion to the wait so far, never beyond the window's end, and close again for the streak."""
+    clock, moments = FakeClock(), list[float]()
+
+    def look() -> str:
+        moments.append(clock.now())
+        return "good" if clock.now() >= 8 else "bad"
+
+    converge(look, is_good, clock=clock, within=10, streak=3, spacing=1, easing=0.5)
+    assert moments == [0, 1, 2, 3, 4.5, 6.75, 10, 11, 12]
+
+
+def test_a_window_that_is_eased_is_looked_at_to_its_end() -> None:
+    """A state that is reached in the last moment counts, however far apart looks had become."""
+    clock = FakeClock()
+    found = converge(
+        lambda: "good" if clock.now() >= 10 else "bad", is_good, clock=clock, within=10, streak=1, spacing=1, easing=0.9
+    )
+    assert found.elapsed == 10

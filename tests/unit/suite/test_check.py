@@ -198,3 +198,18 @@ def test_all_that_is_declared_is_judged_and_nothing_else(several: Check, ids: li
     with pytest.raises(ValueError, match="the test decides"):
         several.each(dict.fromkeys(ids, GOOD), promises=dict.fromkeys(ids, ""))
     assert not several.done
+
+
+@pytest.mark.parametrize(("spacing", "least", "most"), [(None, 20, 120), (0.1, 290, 310)])
+def test_looks_ease_unless_their_spacing_was_chosen(
+    check: Check, clock: FakeClock, spacing: float | None, least: int, most: int
+) -> None:
+    """Who names a spacing has a reason for it: ICMP errors, or a watch that must have no gaps."""
+    began, looks = clock.now(), list[float]()
+
+    def look() -> Findings:
+        looks.append(clock.now())
+        return GOOD if clock.now() >= began + 30 else BAD
+
+    check.eventually("late", look, within=45, spacing=spacing)
+    assert least < len(looks) < most
