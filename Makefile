@@ -18,6 +18,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PACKAGES := crun containernetworking-plugins nftables iptables iproute2 conntrack python3 python3-venv util-linux
 JOBS := auto
+# Tests that ask a cluster mostly wait for it: two of them a processor, and four at least. The project's own mostly work.
+suite_jobs = $(if $(filter auto,$(JOBS)),$(shell cores=$$(nproc); echo $$((cores < 2 ? 4 : 2 * cores))),$(JOBS))
 
 # Only what stands on make's own command line counts: an exported KUBECONFIG must never choose the cluster.
 given = $(if $(filter command,$(origin $1)),$($1))
@@ -39,10 +41,10 @@ embedded := $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(elsewhere),
 .DEFAULT_GOAL := conformance
 
 conformance: $(if $(embedded),may-make-namespaces) $(VENV)/ready
-	@$(PYTHON) -m pytest suites -n $(JOBS) $(cluster_options) $(ARGS)
+	@$(PYTHON) -m pytest suites -n $(suite_jobs) $(cluster_options) $(ARGS)
 
 matrix: $(VENV)/ready
-	@$(VENV)/bin/harness matrix $(cluster_options) -- -n $(JOBS) $(ARGS)
+	@$(VENV)/bin/harness matrix $(cluster_options) -- -n $(suite_jobs) $(ARGS)
 
 test: packages $(VENV)/ready
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/repo tests/system -n $(JOBS) $(ARGS)
