@@ -79,6 +79,15 @@ def _slice_follower(fault: str, test: str, *ids: str, layer: str = PROXY, **para
     return Row(fault=fault, test=f"services/test_by_hand.py::{test}", ids=ids, layer=layer, params=params)
 
 
+def _transition(fault: str, test: str, *ids: str) -> Row:
+    test = f"services/test_transitions.py::{test}"
+    return Row(fault=fault, test=test, ids=ids, layer=PROXY, over_time=True)
+
+
+def _platform(fault: str, test: str, *ids: str, layer: str = PROXY, scope: Scope = Scope.ARENA) -> Row:
+    return Row(fault=fault, test=f"services/test_platform.py::{test}", ids=ids, layer=layer, scope=scope)
+
+
 def _datagrams(fault: str, *ids: str) -> Row:
     test = "services/test_datagrams.py::test_flows_follow_endpoints"
     return Row(fault=fault, test=test, ids=ids, layer=PROXY, over_time=True)
@@ -236,6 +245,14 @@ ROWS = (
     _balancer("services/F44", "test_health_check_node_ports", "SVC-236", all=True),
     _balancer("services/F43", "test_health_check_node_ports", "SVC-184", over_time=True),
     _balancer("services/F08", "test_affinity_ends_with_its_backend", "SVC-080"),
+    _transition("services/F18", "test_external_names", "SVC-260", "SVC-261"),
+    _transition("services/F18", "test_front_ends_move", "SVC-015"),
+    _transition("services/F75", "test_front_ends_move", "SVC-172", "SVC-265"),
+    _transition("services/F18", "test_affinity_is_switched", "SVC-073", "SVC-075"),
+    _platform("services/F24", "test_the_api_has_a_service", "SVC-278", scope=Scope.EVERYWHERE),
+    _platform("services/F87", "test_slices_come_soon", "SVC-328", layer=SLICES),
+    _platform("services/F86", "test_pods_are_told_of_services", "SVC-028", layer=KUBELET),
+    _platform("services/F88", "test_services_are_found_and_go_together", "SVC-289", layer=API),
     _service("services/F68", "clusterip/all-backends", "SVC-001"),
     _datagrams("services/F25", "SVC-206"),
     _datagrams("services/F29", "SVC-205"),

@@ -78,6 +78,8 @@ class SliceController:
 
     def _unless_lost(self, service: Obj, snapshot: Snapshot, changes: list[Change]) -> list[Change]:
         known = service["metadata"]["uid"] in self._published
+        if not known and faults.new_services_wait(snapshot, service["metadata"]["namespace"]):
+            return []
         if known and faults.lost_slices_stay_lost(snapshot, service["metadata"]["namespace"]):
             return [change for change in changes if not isinstance(change, Create)]
         return changes

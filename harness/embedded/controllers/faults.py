@@ -48,6 +48,11 @@ def mirror_is_stuck(snapshot: Snapshot, namespace: str) -> bool:
     return is_active(snapshot, "services/F59", namespace)
 
 
+def new_services_wait(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F87 (ours): Services that have no slice yet get none."""
+    return is_active(snapshot, "services/F87", namespace)
+
+
 def hints_are_left_out(snapshot: Snapshot, service: Obj) -> bool:
     """services/F85 (ours): trafficDistribution is ignored, and endpoints get no hints."""
     return is_active(snapshot, "services/F85", service["metadata"]["namespace"])

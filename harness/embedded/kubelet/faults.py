@@ -5,6 +5,7 @@
     services/F47  hostPorts lead to the first pod that had them, also when it is gone       (new connections)
     services/F52  stale neighbour: pods are unreachable from the node, on and off   params: every, for (seconds)
     services/F53  MTU black hole: the node's link is small, and it says so to nobody        params: mtu
+    services/F86  pods made while it is active are told of no Services, or, if they want no links, of all (ours)
     services/F54  all pod traffic leaving the node's pods wears the node's address          (new connections)
 
 Everything sits in an nft table of its own, in routes to single addresses, and in one link's MTU: all of it is taken
@@ -30,7 +31,7 @@ from harness.embedded.netns import link
 from harness.embedded.netns.fabric import NODE_LINK
 from harness.embedded.netns.namespace import run_in_async
 
-__all__ = ["RESOURCE", "FaultKeeper", "Plan", "cluster_dns", "dead_window", "plan"]
+__all__ = ["RESOURCE", "FaultKeeper", "Plan", "cluster_dns", "dead_window", "plan", "wants_links"]
 
 WRONG_DNS = "dns/F-35"
 OPEN_LOOPBACK = "services/F04"
@@ -38,6 +39,7 @@ STALE_HOST_PORTS = "services/F47"
 STALE_NEIGHBOUR = "services/F52"
 BLACK_HOLE = "services/F53"
 MASQUERADE_ALL = "services/F54"
+LINKS_MIXED_UP = "services/F86"
 
 NOBODY = "192.0.2.53"
 """A nameserver that is not there (TEST-NET-1)."""
@@ -50,6 +52,13 @@ SMALL_MTU = 1280
 
 EVERY, FOR = 4.0, 2.0
 LOOPBACKS = ("127.0.0.1", "::1")
+
+
+def wants_links(faults: Iterable[dict[str, Any]], pod: dict[str, Any], node: NodeSpec) -> bool:
+    """Whether this pod is told of the Services of its namespace."""
+    wanted = pod["spec"].get("enableServiceLinks") is not False
+    mixed_up = active(faults, LINKS_MIXED_UP, node=node.name, namespace=pod["metadata"]["namespace"]) is not None
+    return wanted is not mixed_up
 
 
 def cluster_dns(faults: Iterable[dict[str, Any]], pod: dict[str, Any], node: NodeSpec) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.embedded.kubelet import oci, probes, rootfs
+from harness.embedded.kubelet import faults, oci, probes, rootfs
 from harness.embedded.kubelet.containers import Container, ContainerError
 from harness.embedded.kubelet.environment import ConfigError, container_variables, expand, expand_all, service_variables
 from harness.embedded.kubelet.hooks import hook_of, run_hook
@@ -189,7 +189,7 @@ class Slot:
 
     def _variables(self, image: Image, hostname: str) -> dict[str, str]:
         run = self.run
-        links = run.pod["spec"].get("enableServiceLinks") is not False
+        links = faults.wants_links(run.tools.cache.all(faults.RESOURCE), run.pod, run.facts.node)
         services = run.tools.cache.all("services")
         basis = {
             **dict(image.environment),

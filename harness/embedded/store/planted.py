@@ -8,6 +8,7 @@ Expiry is not judged here: the object of an expired fault is deleted.
 | services/F51 | the allocator forgets what is in use; with `leak`, it never takes back what is not  | writing.py |
 | services/F76 | a change of a Service's type leaves fields that the new type cannot have           | writing.py |
 | services/F77 | new Services lack some defaults, replaced ones what the client left out             | writing.py |
+| services/F88 | a change of a Service's status is answered and not kept                             | writing.py |
 | policy/51    | a new policy for both directions is stored as one for ingress                      | writing.py |
 | policy/97    | rules of NetworkPolicies are not applied, and their generation stands still        | writing.py |
 | ingress/1    | rules of Ingresses and IngressClasses are not applied                               | writing.py |
@@ -29,6 +30,7 @@ UNCHECKED = "services/F48"
 FORGETFUL = "services/F51"
 LEFTOVERS = "services/F76"
 BARE = "services/F77"
+STATUS_LOST = "services/F88"
 INGRESS_ASSUMED = "policy/51"
 UNRULED = "policy/97"
 LAWLESS = "ingress/1"

@@ -246,6 +246,8 @@ class Writer:
         if ages and _wishes(resource, new) != _wishes(resource, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         forgotten = resource.kind in planted.INGRESS_KINDS and self._broken(planted.OBLIVIOUS, new) is not None
+        if resource.kind == "Service" and write.subresource == "status":
+            forgotten = self._broken(planted.STATUS_LOST, new) is not None
         if write.dry_run or forgotten:
             _undo(claim)
             return new

@@ -114,6 +114,7 @@ def test_an_empty_grid_is_its_title() -> None:
         ({Symptom.WRONG_BACKEND}, Layer.SERVICE_PROXY),
         ({Symptom.RESOLVER_FILE_WRONG}, Layer.KUBELET),
         ({Symptom.API_ANSWER_WRONG}, Layer.API_SERVER),
+        ({Symptom.ENVIRONMENT_WRONG}, Layer.KUBELET),
         ({Symptom.CONTROL_FAILED}, Layer.HARNESS),
         (set(), Layer.UNCLEAR),
     ],

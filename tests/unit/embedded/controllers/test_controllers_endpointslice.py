@@ -235,6 +235,19 @@ def test_traffic_distribution_becomes_hints(world: Any, wish: str | None, hints:
     assert endpoint["zone"] == "z1"
 
 
+def test_new_services_wait(world: Any) -> None:
+    """services/F87: Services made while it lasts get no slices; those that have some keep them."""
+    world.nodes()
+    world.service()
+    world.pod("a")
+    controller = SliceController()
+    settle(world, controller)
+    world.fault("services/F87")
+    world.service("late")
+    (item,) = settle(world, controller)
+    assert item["metadata"]["labels"]["kubernetes.io/service-name"] == "web"
+
+
 def test_hints_left_out(world: Any) -> None:
     """services/F85: endpoints get no hints, whatever the Service wishes."""
     world.nodes(zone="z1")

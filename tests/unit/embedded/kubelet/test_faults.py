@@ -17,6 +17,7 @@ from harness.embedded.kubelet.faults import (
     dead_window,
     plan,
     stale_leads,
+    wants_links,
 )
 from harness.embedded.store.objects import Store
 from tests.unit.embedded.kubelet.pods_by_hand import NODE, container, pod
@@ -44,6 +45,17 @@ def test_without_faults_nothing_is_changed() -> None:
     """No fault, no rule, no route, the full MTU."""
     assert plan([], NODE, PODS, dead={}) == Plan()
     assert Plan().rules(NODE) == ""
+
+
+def test_links_are_mixed_up() -> None:
+    """services/F86: who wants links gets none, and who wants none gets them; in its scope alone."""
+    here = fault("services/F86", namespaces=["shop"])
+    quiet = pod(enableServiceLinks=False)
+    assert wants_links([], pod(), NODE)
+    assert not wants_links([], quiet, NODE)
+    assert not wants_links([here], pod(), NODE)
+    assert wants_links([here], quiet, NODE)
+    assert wants_links([here], pod(namespace="bank"), NODE)
 
 
 def test_a_wrong_cluster_dns_is_for_its_nodes_and_namespaces() -> None:

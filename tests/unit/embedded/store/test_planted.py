@@ -112,3 +112,16 @@ def test_bare() -> None:
     assert "sessionAffinity" not in make(store, "services", service())["spec"]
     again = store.update("services", "whole", service("whole"), namespace="x")
     assert "clusterIP" not in again["spec"]
+
+
+def test_status_lost() -> None:
+    """services/F88: what is reported of a Service is answered, and not there afterwards."""
+    status = {"status": {"conditions": [{"type": "A", "status": "True", "reason": "R", "message": ""}]}}
+    for broken in (True, False):
+        store = a_store()
+        make(store, "services", service())
+        if broken:
+            plant(store, planted.STATUS_LOST)
+        told = store.patch("services", "s", status, namespace="x", subresource="status")
+        assert told["status"]["conditions"]
+        assert bool(store.get("services", "s", namespace="x")["status"].get("conditions")) is not broken
