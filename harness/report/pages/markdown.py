@@ -50,7 +50,7 @@ def _bad(title: str, items: Sequence[Item]) -> Iterator[str]:
     yield ""
     rows = [
         [
-            " ".join(text(id_) for id_ in item.test.ids),
+            " ".join(text(id_) for id_ in item.ids),
             f"{text(item.promise)}<br>{text(item.short)}",
             f"**{text(item.layer)}**",
             code(item.repeat),

@@ -39,6 +39,11 @@ class Item:
     repeat: str
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The requirements of which it says what its verdict says; of others that it judged apart it says better."""
+        return self.test.with_verdict(self.test.verdict) or self.test.ids
+
+    @property
     def promise(self) -> str:
         """What it promises, or its name."""
         return one_line(self.test.promise or self.test.name, longest=400)
@@ -201,7 +206,7 @@ def grouped(tests: Iterable[TestRecord], verdict: str) -> list[tuple[str, tuple[
     found: dict[str, dict[str, None]] = {}
     for test in tests:
         if test.verdict == verdict:
-            found.setdefault(short(test.reason), {}).update(dict.fromkeys(test.ids or (test.name,)))
+            found.setdefault(short(test.reason), {}).update(dict.fromkeys(test.with_verdict(verdict) or (test.name,)))
     groups = [(reason, tuple(sorted(ids))) for reason, ids in found.items()]
     return sorted(groups, key=lambda group: -len(group[1]))
 

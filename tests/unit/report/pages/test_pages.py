@@ -116,6 +116,19 @@ def test_an_aborted_run_is_one_in_every_page(tmp_path: Path) -> None:
     assert error.get("message") == "aborted after 1 of 6 tests: interrupted"
 
 
+def test_requirements_that_a_test_judged_apart_keep_their_own_verdicts() -> None:
+    """A test that is broken for one requirement and holds for another blames only the first."""
+    reason = "FAIL: One. [DNS-001]\nseen\n\nFAIL: Two. [DNS-002]\nother"
+    mixed = TestRecord("t.py::t", ("DNS-001", "DNS-002"), "Both.", "FAIL", reason, apart={"DNS-002": "PASS"})
+    run = replace(RUN, tests=(mixed,))
+    (item,) = View(run, CATALOGUE).items("FAIL")
+    assert item.ids == ("DNS-001",)
+    core = told(run)["profiles"][0]  # type: ignore[index]  # plain YAML
+    assert [each["id"] for each in core["unsupported"]] == ["DNS-001"]
+    assert core["supported"] == ["DNS-002"]
+    assert "DNS-002" not in markdown.page(View(run, CATALOGUE)).partition("## By area")[0].partition("## Broken")[2]
+
+
 @pytest.mark.parametrize(
     ("id_", "area"), [("DNS-001", "DNS"), ("ING-12", "ING"), ("T-1", "other"), ("XX-1", "other"), ("t.py::t", "other")]
 )
