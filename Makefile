@@ -16,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-PACKAGES := crun containernetworking-plugins nftables iptables iproute2 conntrack python3 python3-venv util-linux
+PACKAGES := crun containernetworking-plugins nftables iptables iproute2 conntrack haproxy python3 python3-venv util-linux
 JOBS := auto
 # Tests that ask a cluster mostly wait for it: two of them a processor, and four at least. The project's own mostly work.
 suite_jobs = $(if $(filter auto,$(JOBS)),$(shell cores=$$(nproc); echo $$((cores < 2 ? 4 : 2 * cores))),$(JOBS))

@@ -39,6 +39,7 @@ VERSION_OPTIONS = {
     "crun": "--version",
     "conntrack": "--version",
     "iptables": "--version",
+    "haproxy": "-v",
 }
 
 

@@ -45,6 +45,7 @@ NEEDED = {
     "crun": "crun",
     "conntrack": "conntrack",
     "iptables": "iptables",
+    "haproxy": "haproxy",
 }
 """Programs the cluster runs, and the Debian package of each."""
 

@@ -2,7 +2,8 @@
 
 The administrator may do everything. Everybody may see version and health, every authenticated user the discovery
 documents and ask what he may do (the default roles of a real cluster: system:public-info-viewer, system:discovery,
-system:basic-user). Service accounts of kube-system may read what cluster networking needs. All else is refused.
+system:basic-user). Service accounts of kube-system may read what cluster networking needs, the Ingress controller's
+what it serves, and it may write where. All else is refused.
 """
 
 from __future__ import annotations
@@ -78,6 +79,20 @@ RULES: tuple[Rule, ...] = (
         verbs=READ,
         groups=_NETWORKING_GROUPS,
         resources=_NETWORKING,
+    ),
+    Rule(
+        "ingress-controller",
+        to="system:serviceaccounts:ingress",
+        verbs=READ,
+        groups=_NETWORKING_GROUPS,
+        resources=frozenset({"services", "endpointslices", "secrets", "ingresses", "ingressclasses", "faults"}),
+    ),
+    Rule(
+        "ingress-status",
+        to="system:serviceaccounts:ingress",
+        verbs=frozenset({"get", "patch", "update"}),
+        groups=frozenset({"networking.k8s.io"}),
+        resources=frozenset({"ingresses/status"}),
     ),
 )
 

@@ -1,7 +1,8 @@
 """Image names, and what each stands for on a machine without a registry.
 
-The agent's stock `python` image is the composed root with Debian's interpreter; the cluster DNS image is the same
-with the harness itself beside it. Every other name fails to pull, as an unreachable registry makes it.
+The agent's stock `python` image is the composed root with Debian's interpreter; the images of the cluster DNS and of
+the Ingress controller are the same with the harness itself beside it. Every other name fails to pull, as an unreachable
+registry makes it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 PYTHON_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 HARNESS_HOME = "/opt/harness"
 DNS_IMAGE = "embedded.harness.dev/dns:v1"
+INGRESS_IMAGE = "embedded.harness.dev/ingress:v1"
+PROGRAMS = {DNS_IMAGE: "harness.embedded.dns", INGRESS_IMAGE: "harness.embedded.ingress"}
+"""What runs in the images that have the harness."""
 
 _PYTHON = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:library/)?python(?:[:@][A-Za-z0-9][A-Za-z0-9._:-]*)?")
 
@@ -45,7 +49,7 @@ def find(name: str) -> Image | None:
     plain = (("PATH", PYTHON_PATH), ("LANG", "C.UTF-8"))
     if _PYTHON.fullmatch(name):
         return Image(name, Root.PLAIN, plain, ("python3",))
-    if name == DNS_IMAGE:
+    if name in PROGRAMS:
         with_harness = (*plain, ("PYTHONPATH", HARNESS_HOME), ("PYTHONDONTWRITEBYTECODE", "1"))
-        return Image(name, Root.HARNESS, with_harness, ("python3", "-m", "harness.embedded.dns"))
+        return Image(name, Root.HARNESS, with_harness, ("python3", "-m", PROGRAMS[name]))
     return None

@@ -1,8 +1,9 @@
 """The embedded cluster: its components, built, started and stopped in a listed order.
 
 Order: fabric and nodes (namespaces) · store and what stands in it · API server · controllers · kubelets · service
-proxies and policy agents · cluster DNS, whose pods go through all of the above. Stopping is the reverse, though nobody
-has to: when the process ends the kernel removes all of it.
+proxies and policy agents · cluster DNS, whose pods go through all of the above, and the Ingress controller, which is
+not waited for: its first Ingress does. Stopping is the reverse, though nobody has to: when the process ends the kernel
+removes all of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.embedded.balancer.announce import Announcer
 from harness.embedded.controllers import Controllers, standard_controllers
 from harness.embedded.dns.manifests import manifests as dns_addon
 from harness.embedded.faults import Expiry
+from harness.embedded.ingress.manifests import manifests as ingress_addon
 from harness.embedded.kubelet.kubelet import Kubelet
 from harness.embedded.kubelet.runtime import PodRuntime
 from harness.embedded.kubelet.spec import NodeSpec
@@ -49,6 +51,8 @@ ADDON_RESOURCES = {
     "ConfigMap": "configmaps",
     "Service": "services",
     "Deployment": "deployments.apps",
+    "IngressClass": "ingressclasses.networking.k8s.io",
+    "Namespace": "namespaces",
 }
 
 Jitter = Callable[[], Awaitable[None]]
@@ -96,6 +100,7 @@ class Cluster:
         await self._start([*map(self._proxy, self._plans), *map(self._policy_agent, self._plans)])
         await self._start([Announcer(self._api("announcer"), self._plans, jitter=self._jitter("announcer"))])
         await self._cluster_dns()
+        await self._add(ingress_addon(families=self._settings.families, jitter=self._settings.jitter))
 
     async def stop(self) -> None:
         """Stop everything, last started first. What fails to stop is logged; the rest still stops."""
@@ -202,16 +207,19 @@ class Cluster:
         return agent
 
     async def _cluster_dns(self) -> None:
-        api = self._api("addon-manager")
         addresses = [DNS_ADDRESS[family] for family in self._settings.families]
-        for obj in dns_addon(addresses, families=self._settings.families):
-            await api.create(ADDON_RESOURCES[obj["kind"]], obj, namespace=obj["metadata"]["namespace"])
-        cache = Cache(api, ["pods"])
+        await self._add(dns_addon(addresses, families=self._settings.families))
+        cache = Cache(self._api("addon-manager"), ["pods"])
         await cache.start()
         generation = cache.generation
         while not _dns_ready(cache.by_namespace("pods", "kube-system")):
             generation = await cache.changed(generation)
         await cache.stop()
+
+    async def _add(self, objects: Iterable[dict[str, Any]]) -> None:
+        api = self._api("addon-manager")
+        for obj in objects:
+            await api.create(ADDON_RESOURCES[obj["kind"]], obj, namespace=obj["metadata"].get("namespace"))
 
 
 def node_names(settings: Settings) -> list[str]:

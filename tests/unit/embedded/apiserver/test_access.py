@@ -8,6 +8,7 @@ from harness.embedded.apiserver.authority import ADMIN_GROUP, ANONYMOUS, User, s
 
 ADMIN = User("kubernetes-admin", (ADMIN_GROUP, "system:authenticated"))
 DNS = User("system:serviceaccount:kube-system:coredns", service_account_groups("kube-system"))
+INGRESS = User("system:serviceaccount:ingress:ingress", service_account_groups("ingress"))
 POD = User("system:serviceaccount:x:default", service_account_groups("x"))
 
 
@@ -34,6 +35,14 @@ def test_cluster_dns_reads_what_networking_needs(path):
     """Service accounts of kube-system read networking objects; those of other namespaces and strangers do not."""
     assert may(DNS, "GET", path) and may(DNS, "GET", path, watch=True)
     assert not may(POD, "GET", path) and not may(ANONYMOUS, "GET", path)
+
+
+def test_the_ingress_controller_reads_what_it_serves_and_writes_where():
+    """It reads Secrets too, and of Ingresses it changes the status alone."""
+    every, one = "/apis/networking.k8s.io/v1/ingresses", "/apis/networking.k8s.io/v1/namespaces/x/ingresses/i"
+    assert may(INGRESS, "GET", "/api/v1/secrets", watch=True) and may(INGRESS, "GET", every)
+    assert may(INGRESS, "PATCH", f"{one}/status")
+    assert not may(INGRESS, "PATCH", one) and not may(INGRESS, "GET", "/api/v1/pods")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
