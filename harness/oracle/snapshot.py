@@ -28,7 +28,11 @@ FIELDS = {
     "EndpointSlice": "endpointslices",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",
+    "Ingress": "ingresses",
+    "IngressClass": "ingressclasses",
 }
+
+CLUSTER_SCOPED = frozenset({"Namespace", "Node", "IngressClass"})
 
 
 def name_of(thing: Raw) -> str:
@@ -57,6 +61,8 @@ class Snapshot:
     endpointslices: tuple[Raw, ...] = ()
     networkpolicies: tuple[Raw, ...] = ()
     nodes: tuple[Raw, ...] = ()
+    ingresses: tuple[Raw, ...] = ()
+    ingressclasses: tuple[Raw, ...] = ()
 
     @classmethod
     def of(cls, objects: Iterable[Raw]) -> Snapshot:
@@ -78,6 +84,8 @@ class Snapshot:
             *self.endpointslices,
             *self.networkpolicies,
             *self.nodes,
+            *self.ingresses,
+            *self.ingressclasses,
         )
 
     def replacing(self, *objects: Raw) -> Snapshot:
@@ -162,7 +170,7 @@ class Snapshot:
 
 
 def _identity(thing: Raw) -> tuple[str, str, str]:
-    namespaced = str(thing["kind"]) not in {"Namespace", "Node"}
+    namespaced = str(thing["kind"]) not in CLUSTER_SCOPED
     return (str(thing["kind"]), namespace_of(thing) if namespaced else "", name_of(thing))
 
 

@@ -31,7 +31,8 @@ def test_the_import_contracts_hold() -> None:
 def test_the_oracle_loads_nothing_of_the_embedded_cluster() -> None:
     """Importing the oracle pulls in no module of harness.embedded, of the client or of the effects."""
     found = loaded_by(
-        "harness.oracle.dns, harness.oracle.policy, harness.oracle.services, harness.oracle.endpointslices"
+        "harness.oracle.dns, harness.oracle.policy, harness.oracle.services, harness.oracle.endpointslices, "
+        "harness.oracle.ingress"
     )
     assert not [name for name in found if name.startswith(("harness.embedded", "harness.kube", "harness.effects"))]
 
