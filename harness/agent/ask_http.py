@@ -23,6 +23,8 @@ class _Plain:
 
     def __init__(self, context: Context, sock: socket.socket) -> None:
         self.context, self.sock = context, sock
+        self.certificate = b""
+        """What the server showed in its TLS handshake (DER)."""
 
     async def send(self, data: bytes) -> None:
         while data:
@@ -59,6 +61,7 @@ class _Tls(_Plain):
         tls.verify_mode = ssl.CERT_NONE
         self.sock = tls.wrap_socket(self.sock, server_hostname=server_name or None, do_handshake_on_connect=False)
         await self._attempt(self.sock.do_handshake, READ)
+        self.certificate = self.sock.getpeercert(binary_form=True) or b""
 
 
 def _tls_wants(problem: OSError) -> int:
@@ -87,7 +90,7 @@ async def ask_http(context: Context, ask: dict[str, Any]) -> Entry:
         for _ in range(ask["requests"]):
             await line.send(_request(ask, nonce))
             replies.append(await _response(line, ask))
-        return _told(context, replies, local)
+        return _told(context, replies, local, line.certificate)
     except Failed as problem:
         problem.fields.setdefault("local", local)
         raise
@@ -106,7 +109,7 @@ def _request(ask: dict[str, Any], nonce: str) -> bytes:
     }
     headers.update({name.lower(): value for name, value in ask.get("headers", {}).items()})
     body = base64.b64decode(ask.get("body", ""))
-    if body or ask["method"] in ("POST", "PUT", "PATCH"):
+    if "transfer-encoding" not in headers and (body or ask["method"] in ("POST", "PUT", "PATCH")):
         headers.setdefault("content-length", str(len(body)))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"{ask['method']} {ask['path']} HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace") + body
@@ -197,11 +200,13 @@ def _take(reply: _Reply, data: bytes, limit: int) -> None:
         reply.body += data[: limit - len(reply.body)]
 
 
-def _told(context: Context, replies: list[_Reply], local: str) -> Entry:
+def _told(context: Context, replies: list[_Reply], local: str, certificate: bytes) -> Entry:
     last = replies[-1]
     http = {"status": last.status, "headers": last.headers, "body": base64.b64encode(last.body).decode()}
     answers = [json.loads(text) for reply in replies if (text := reply.header(ANSWER_HEADER)).startswith("{")]
     told = entry(REACHED, context.began, local=local, http=http, details={"size": last.size})
+    if certificate:
+        told["certificate"] = base64.b64encode(certificate).decode()
     if answers:
         told["answer"] = answers[-1]
     if len(replies) > 1:

@@ -1,6 +1,6 @@
 """The HTTP half of the TCP servers: a few paths, HTTP/1.1 with keep-alive (RFC 9112), nothing else.
 
-    /  /echo        identity with method, path, headers and size of the body, as JSON
+    /  /echo[/…]    identity with method, path, headers and size of the body, as JSON
     /hostname       the pod's name            /clientip    the client's address and port as seen here
     /headers        the request's headers as JSON
     /ready          200 or 503, as the agent was told     /healthz   200
@@ -118,7 +118,7 @@ def _content(request: Request, identity: Identity, answer: str) -> tuple[int, st
     """Status, content type, body, and the size of the whole body (the rest is filler)."""
     told: dict[str, Any] = json.loads(answer)
     text, status = "", 200
-    if request.path in ("/", "/echo", "/slow"):
+    if request.path in ("/", "/echo", "/slow") or request.path.startswith("/echo/"):
         told |= {"method": request.method, "target": request.target, "body": request.body_size}
         text = json.dumps({**told, "headers": request.headers})
     elif request.path == "/headers":

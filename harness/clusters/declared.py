@@ -13,7 +13,7 @@ from harness.clusters.kind import Request
 from harness.clusters.tested import Tested
 from harness.model.capability import Fact, State
 
-EMBEDDED: Mapping[str, str] = {"network-policy": "yes", "lb": "yes"}
+EMBEDDED: Mapping[str, str] = {"network-policy": "yes", "lb": "yes", "ing": "yes"}
 """What an embedded cluster has by itself."""
 
 FAMILY_NEEDS = {"ipv4": ("v4",), "ipv6": ("v6",), "dual": ("v4", "v6", "dual")}
@@ -37,6 +37,7 @@ def of_request(request: Request) -> Mapping[str, str]:
         *(f"nodes{count}" for count in (2, 3) if nodes >= count),
         *(() if proxy == "none" else ("kp", PROXY_NEEDS[proxy])),
         *(() if request.lb.absent else ("lb",)),
+        *(() if request.ingress.absent else ("ing",)),
     ]
     return {**request.cni.capabilities, **of_families(request.chosen_families), **dict.fromkeys(made, "yes")}
 

@@ -32,3 +32,5 @@ class Ingress(Addon):
 
     ingress_class: str = ""
     """The IngressClass it serves."""
+    service: str = ""
+    """`namespace/name` of the Service behind which it stands: it is reached there when no Ingress tells an address."""

@@ -21,6 +21,7 @@ class Layer(enum.StrEnum):
     DNS = "dns"
     POLICY = "policy"
     API_SERVER = "api server"
+    INGRESS = "ingress controller"
     UNCLEAR = "unclear"
 
 
@@ -50,6 +51,7 @@ class Symptom(enum.StrEnum):
     POLICY_SELECTS = "a NetworkPolicy isolates one of the ends"
     ALLOWED_BUT_CLOSED = "policy allows it and it is closed"
     DENIED_BUT_OPEN = "policy denies it and it is open"
+    INGRESS_WRONG = "the Ingress controller answers otherwise than the API objects call for"
     API_ANSWER_WRONG = "the API server accepted, refused or completed a request otherwise than it has to"
     WORKED_BEFORE_POLICY = "the same cell was reached before the policy came"
 
@@ -75,6 +77,12 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(Layer.HARNESS, S.UNMEASURED, why="nothing was measured: look at the agent and its stream first"),
     _signature(Layer.API_SERVER, S.API_ANSWER_WRONG, why="the API server answers requests otherwise than it has to"),
     _signature(Layer.KUBELET, S.ENVIRONMENT_WRONG, why="the kubelet gives pods their variables"),
+    _signature(
+        Layer.INGRESS,
+        S.INGRESS_WRONG,
+        why="the slices are right and the controller answers otherwise than Ingresses and classes call for",
+        unless=(S.SLICES_WRONG,),
+    ),
     _signature(Layer.KUBELET, S.RESOLVER_FILE_WRONG, why="the kubelet writes resolv.conf, hosts and the hostname"),
     _signature(
         Layer.POLICY,

@@ -89,6 +89,7 @@ NEEDS: Mapping[str, Need] = {
     "np-x": Need("a place outside the cluster that reaches its nodes"),
     "lb": Need("an implementation of LoadBalancer Services", running_decides=True),
     "ing": Need("an Ingress controller", running_decides=True),
+    "admin": Need("a cluster of the run's own, in which objects outside namespaces may be made"),
     "svccidr-api": Need("the ServiceCIDR API"),
     "network-policy": Need("NetworkPolicy to be enforced", running_decides=True),
     "faults": Need("a cluster that can be broken on request (the embedded one)"),

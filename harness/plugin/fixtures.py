@@ -44,7 +44,9 @@ def kube(pytestconfig: pytest.Config) -> Iterator[Kube]:
 def cluster(pytestconfig: pytest.Config, kube: Kube) -> ClusterFacts:
     """What the cluster has: nodes, families, its DNS."""
     session = pytestconfig.stash[WORKER]
-    return ClusterFacts(kube, kind=session.access.kind, known=session.known, declared=session.declared)
+    return ClusterFacts(
+        kube, kind=session.access.kind, known=session.known, declared=session.declared, notes=session.access.notes
+    )
 
 
 def wanted(items: Iterable[pytest.Item]) -> set[str]:

@@ -61,6 +61,7 @@ def decode(ask: Ask, pod: str, entry: Mapping[str, Any], offset: ClockEstimate) 
         replies=tuple(answer for raw in entry.get("replies", ()) if (answer := _answer(raw))),
         wire=base64.b64decode(entry.get("wire", "")),
         http=_http(http) if http else None,
+        certificate=base64.b64decode(entry.get("certificate", "")),
         addresses=tuple(entry.get("addresses", ())),
         content=base64.b64decode(entry.get("content", "")),
         text=str(entry.get("text", "")),

@@ -141,6 +141,8 @@ class Result:
     wire: bytes = b""
     """`Dns`: the answer's message. `Udp` with a payload: the first answer's bytes."""
     http: HttpReply | None = None
+    certificate: bytes = b""
+    """`Http` over TLS: the certificate the server showed (DER)."""
     addresses: tuple[str, ...] = ()
     """`Resolve`: what `getaddrinfo` gave, in its order."""
     content: bytes = b""

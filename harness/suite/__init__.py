@@ -14,6 +14,7 @@ from harness.model.judgement import Broken, NotApplicable, Unmeasured
 from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
 from harness.oracle.dns import parse_resolv_conf
+from harness.oracle.ingress import default_class
 from harness.oracle.policy import Cell, Lane
 from harness.oracle.services import Via
 from harness.probe.asks import (
@@ -41,6 +42,7 @@ from harness.probe.asks import (
 )
 from harness.probe.results import Answer, LoopOutcome, Result
 from harness.suite.arena import Arena, ArenaPod, WorkerArena
+from harness.suite.certificates import Pair, certificate_for
 from harness.suite.check import Check, Findings
 from harness.suite.dial import Dial, service_findings, services_findings
 from harness.suite.facts import ClusterFacts
@@ -56,6 +58,18 @@ from harness.suite.flows import (
 )
 from harness.suite.health import health_findings
 from harness.suite.hostports import NodeDial, host_port_findings
+from harness.suite.ingress import (
+    Controller,
+    Fetch,
+    Fetched,
+    certificates_judged,
+    fetch_all,
+    held,
+    ingress,
+    ingress_findings,
+    ingress_snapshot,
+    routes_judged,
+)
 from harness.suite.marks import exclusive, requirement, waits
 from harness.suite.messages import QueryShape
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
@@ -86,11 +100,14 @@ __all__ = [
     "Cell",
     "Check",
     "ClusterFacts",
+    "Controller",
     "Crash",
     "Dial",
     "Difference",
     "Dns",
     "Family",
+    "Fetch",
+    "Fetched",
     "Filled",
     "Findings",
     "Good",
@@ -105,6 +122,7 @@ __all__ = [
     "LoopOutcome",
     "NodeDial",
     "NotApplicable",
+    "Pair",
     "Payload",
     "PodShape",
     "QueryShape",
@@ -132,13 +150,21 @@ __all__ = [
     "answered_by",
     "ask_cells",
     "ask_names",
+    "certificate_for",
+    "certificates_judged",
     "compare_sets",
+    "default_class",
     "endpointslice",
     "exclusive",
+    "fetch_all",
     "field_findings",
     "field_of",
     "health_findings",
+    "held",
     "host_port_findings",
+    "ingress",
+    "ingress_findings",
+    "ingress_snapshot",
     "judge_policies",
     "name_findings",
     "no_answer",
@@ -151,6 +177,7 @@ __all__ = [
     "refusal_findings",
     "requirement",
     "resolve",
+    "routes_judged",
     "service",
     "service_findings",
     "services_findings",

@@ -30,7 +30,7 @@ from harness.suite.pace import Pace
 from harness.world import manifests, topology
 from harness.world.deploy import apply_all, await_address, await_gone, await_ready, is_ready, remove_case
 from harness.world.manifests import Agent, PodShape
-from harness.world.ownership import Owner
+from harness.world.ownership import Owner, marked
 
 SNAPSHOT_KINDS = ("pods", "services", "endpointslices.discovery.k8s.io", "networkpolicies.networking.k8s.io")
 WEB = {"a": 80, "b": 81}
@@ -321,6 +321,20 @@ class Arena:
         stored = self._base.apply(placed, self._base.owner.labels(case=self._case))
         self._changed()
         return stored
+
+    def add_outside_namespaces(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an object that belongs to no namespace, in a cluster of the run's own (`admin`).
+
+        Gone when the test ends; if that is never, with the arena's first namespace, which owns it.
+        """
+        resource, name = self.kube.served_kind(manifest).name, manifest["metadata"]["name"]
+        owner = self.patient(lambda: self.kube.get("namespaces", self.namespace("x")))["metadata"]
+        reference = {"apiVersion": "v1", "kind": "Namespace", "name": owner["name"], "uid": owner["uid"]}
+        metadata = {**manifest["metadata"], "ownerReferences": [reference]}
+        self._undo.append(lambda: self.kube.delete(resource, name))
+        made = self.kube.create(marked({**manifest, "metadata": metadata}, self._base.owner.labels(case=self._case)))
+        self._changed()
+        return made
 
     def namespace(self, letter: str) -> str:
         """The real name of a namespace of the arena."""

@@ -19,6 +19,7 @@ from harness.kube.patience import Patience
 from harness.model.capability import NEEDS, Fact, State, need
 from harness.model.judgement import Judgement, NotApplicable, Unmeasured
 from harness.model.refs import Family
+from harness.oracle.ingress import default_class
 from harness.suite.loadbalancer import NOBODY, PATIENCE, FirstLoadBalancer, has_address
 from harness.world.capabilities import Detector, Reads, takes_pods
 from harness.world.capabilities import addresses as families
@@ -75,13 +76,21 @@ class ClusterFacts:
     """Facts about the cluster under test."""
 
     def __init__(
-        self, kube: Kube, *, kind: str, known: Known | None = None, declared: Mapping[str, str] | None = None
+        self,
+        kube: Kube,
+        *,
+        kind: str,
+        known: Known | None = None,
+        declared: Mapping[str, str] | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self.kube = kube
         self.kind = kind
         self.known = known or KnownHere()
         self.probes: dict[str, Callable[[], Fact]] = {}
         """How to find out what only packets tell, by the name of the fact."""
+        self.notes = notes or {}
+        """What its maker tells of it."""
         self._declared = declared
         self._patient = Patience()
         self._detector = Detector(Reads(kube, kind=kind, patience=self._patient))
@@ -232,6 +241,54 @@ class ClusterFacts:
             self._declared = of_plugin({"cni": self.fact("cni")})
         told = self._declared.get(name)
         return told == "yes" or (name in BROKEN_LOOKS_ABSENT and told != "no")
+
+    @functools.cached_property
+    def ingress_class(self) -> str:
+        """The IngressClass that tests use: the one the cluster was made with, else the default one, else the first.
+
+        Raises NotApplicable without one.
+        """
+        if told := self.notes.get("ingress_class"):
+            return told
+        classes = self._patient(lambda: self.kube.list("ingressclasses.networking.k8s.io")).items
+        if not classes:
+            raise NotApplicable(f"needs {_words('ing')}: no IngressClass")
+        return default_class(classes) or min(str(each["metadata"]["name"]) for each in classes)
+
+    def await_ingress(self, ingress: str, *, namespace: str, patience: float, timeout: float) -> tuple[list[str], bool]:
+        """Wait for the addresses of an Ingress, and whether it tells them: else they are its controller's Service's.
+
+        Raises NotApplicable when the cluster's controller gave none to the first Ingress within `patience` seconds
+        (remembered), Unmeasured when it gives addresses, or the cluster was made with it, but not to this one.
+        """
+        known, promised = self.fact("ing"), self._is_held_to("ing")
+        if known.state is State.NO:
+            raise _lacks("ing", known) if promised else NotApplicable(f"needs {_words('ing')}: {known.why}")
+        behind = self._ingress_service()
+        sure = promised or known.state is State.YES
+        try:
+            found = self.kube.wait(
+                "ingresses.networking.k8s.io",
+                ingress,
+                lambda each: bool(each and each.get("status", {}).get("loadBalancer", {}).get("ingress")),
+                timeout=timeout if sure and not behind else patience,
+                namespace=namespace,
+            )
+        except WaitTimeout as error:
+            if behind:
+                return behind, False
+            nobody = Fact.no(why=f"no address was given to the first Ingress of class {self.ingress_class}")
+            self.known.tell("ing", nobody)
+            raise _lacks("ing", nobody) if sure else NotApplicable(f"needs {_words('ing')}: {nobody.why}") from error
+        self.known.tell("ing", Fact.yes(self.ingress_class, why="an Ingress got an address"))
+        entries = (found or {})["status"]["loadBalancer"]["ingress"]
+        return [str(each.get("ip") or each.get("hostname")) for each in entries], True
+
+    def _ingress_service(self) -> list[str]:
+        """The cluster addresses of the Service behind which the controller is said to stand."""
+        space, _, name = self.notes.get("ingress_service", "").partition("/")
+        found = self._patient(lambda: self.kube.find("services", name, namespace=space)) if name else None
+        return [str(each) for each in (found or {}).get("spec", {}).get("clusterIPs") or ()]
 
     def ask_for_loadbalancer(self, run: str, *, timeout: float) -> None:
         """Have the run's first LoadBalancer Service ask while other tests run, unless it is known what comes of it."""

@@ -18,7 +18,7 @@ from harness.world import rights
 from tests.repo.sources import ROOT
 from tests.system import fault_proofs
 
-FIRST_LIGHT = {"DNS": 20, "NET": 8, "SVC": 15, "EPS": 3, "POL": 14}
+FIRST_LIGHT = {"DNS": 20, "NET": 8, "SVC": 15, "EPS": 3, "POL": 14, "ING": 50}
 """Requirements of each area that are decided at least."""
 
 

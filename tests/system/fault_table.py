@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 DNS, KUBELET, PROXY, POLICY = "dns", "kubelet", "service proxy", "policy"
 NETWORK, SLICES = "pod network", "endpointslice controller"
-API = "api server"
+API, INGRESS = "api server", "ingress controller"
 
 
 class Scope(enum.Enum):
@@ -108,6 +108,17 @@ def _flow(fault: str, test: str, *ids: str) -> Row:
 
 def _outside(fault: str, test: str, *ids: str, scope: Scope = Scope.ARENA, layer: str = PROXY) -> Row:
     return Row(fault=fault, test=f"services/test_outside.py::{test}", ids=ids, layer=layer, scope=scope)
+
+
+def _ingress(
+    fault: str, test: str, *ids: str, scope: Scope = Scope.ARENA, over_time: bool = False, outright: bool = False
+) -> Row:
+    where = f"ingress/{test}"
+    return Row(fault=fault, test=where, ids=ids, layer=INGRESS, scope=scope, over_time=over_time, outright=outright)
+
+
+def _ingress_request(fault: str, test: str, *ids: str, scope: Scope = Scope.ARENA) -> Row:
+    return Row(fault=fault, test=f"ingress/test_api.py::{test}", ids=ids, layer=API, scope=scope)
 
 
 def _slices(fault: str, test: str, *ids: str, over_time: bool = False, outright: bool = False) -> Row:
@@ -261,6 +272,60 @@ ROWS = (
     _from_nodes("services/F06", "SVC-082"),
     _from_nodes("services/F78", "SVC-151"),
     _from_nodes("services/F79", "SVC-092", "SVC-175"),
+    _ingress_request("ingress/1", "test_request[path-type]", "ING-003"),
+    _ingress_request("ingress/1", "test_request[paths]", "ING-004"),
+    _ingress_request("ingress/1", "test_request[free-paths]", "ING-005"),
+    _ingress_request("ingress/1", "test_request[hosts]", "ING-006"),
+    _ingress_request("ingress/1", "test_request[something]", "ING-007"),
+    _ingress_request("ingress/1", "test_request[backends]", "ING-008"),
+    _ingress_request("ingress/1", "test_request[no-paths]", "ING-009"),
+    _ingress_request("ingress/1", "test_request[two-classes]", "ING-010"),
+    _ingress_request("ingress/1", "test_class_rules", "ING-013", "ING-014", scope=Scope.EVERYWHERE),
+    _ingress_request("ingress/2", "test_default_class", "ING-011"),
+    _ingress_request("ingress/3", "test_default_class", "ING-012"),
+    _ingress_request("ingress/4", "test_ingress_operations", "ING-001"),
+    _ingress_request("ingress/4", "test_class_operations", "ING-002", scope=Scope.EVERYWHERE),
+    _ingress("services/F64", "test_routes.py::test_route[wildcard]", "ING-051"),
+    _ingress("services/F65", "test_routes.py::test_route[prefix-elements]", "ING-035", "ING-036", outright=True),
+    _ingress("ingress/10", "test_routes.py::test_route[exact-first]", "ING-039"),
+    _ingress("ingress/11", "test_routes.py::test_route[longest]", "ING-038", "ING-041"),
+    _ingress("ingress/12", "test_routes.py::test_route[hosts]", "ING-050"),
+    _ingress("ingress/13", "test_routes.py::test_route[exact-host-first]", "ING-052"),
+    _ingress("ingress/14", "test_routes.py::test_route[host-spelling]", "ING-054"),
+    _ingress("ingress/15", "test_routes.py::test_route[every-host]", "ING-053"),
+    _ingress("ingress/16", "test_changes.py::test_default_backends", "ING-060", "ING-061"),
+    _ingress("ingress/17", "test_routes.py::test_route[foreign-class]", "ING-021"),
+    _ingress("ingress/18", "test_changes.py::test_a_deleted_ingress_is_gone", "ING-023", over_time=True, outright=True),
+    _ingress("ingress/19", "test_changes.py::test_scaling_is_followed_without_a_failure", "ING-071", over_time=True),
+    _ingress("ingress/20", "test_tls.py::test_certificate[two-hosts]", "ING-063"),
+    _ingress("ingress/21", "test_tls.py::test_certificates_are_renewed", "ING-066", over_time=True),
+    _ingress("ingress/22", "test_routes.py::test_route[missing-service]", "ING-073"),
+    _ingress("ingress/22", "test_routes.py::test_every_node_reaches_it", "ING-075"),
+    _ingress("ingress/22", "test_routes.py::test_reached_from_outside", "ING-076"),
+    _ingress("ingress/23", "test_routes.py::test_addresses_are_published", "ING-020"),
+    _ingress("ingress/24", "test_routes.py::test_path_and_query_are_handed_on", "ING-042", "ING-045"),
+    _ingress("ingress/25", "test_tls.py::test_certificate[one-host]", "ING-057"),
+    _ingress("ingress/26", "test_routes.py::test_every_endpoint_is_used", "ING-070"),
+    _ingress("ingress/27", "test_routes.py::test_route[ports]", "ING-044"),
+    _ingress(
+        "ingress/28",
+        "test_changes.py::test_changes_disturb_nobody_else",
+        "ING-078",
+        scope=Scope.EVERYWHERE,
+        over_time=True,
+    ),
+    _ingress("ingress/30", "test_routes.py::test_route[one-host-two-ingresses]", "ING-055"),
+    _ingress("ingress/31", "test_routes.py::test_route[case-counts]", "ING-040"),
+    _ingress("ingress/32", "test_tls.py::test_the_handshake_chooses_no_backend", "ING-064"),
+    _ingress("ingress/33", "test_routes.py::test_route[without-endpoints]", "ING-072"),
+    _ingress("ingress/34", "test_tls.py::test_certificate[wildcard]", "ING-079"),
+    _ingress("ingress/35", "test_routes.py::test_bodies_and_connections", "ING-069"),
+    _ingress("ingress/36", "test_routes.py::test_both_families", "ING-077", scope=Scope.EVERYWHERE),
+    _ingress("ingress/37", "test_routes.py::test_route[unknown-host]", "ING-056"),
+    _ingress("ingress/38", "test_routes.py::test_route[exact]", "ING-031"),
+    _ingress("ingress/38", "test_routes.py::test_route[prefix-root]", "ING-030"),
+    _ingress("ingress/38", "test_routes.py::test_route[prefix-slash]", "ING-033", "ING-034"),
+    _ingress("ingress/39", "test_tls.py::test_certificate[broken-secrets]", "ING-067"),
     _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
     _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
     _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),

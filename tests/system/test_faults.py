@@ -29,7 +29,7 @@ from tests.repo.sources import ROOT
 from tests.system.fault_planter import PATIENCE, PHASES, PROGRAMS, told
 from tests.system.fault_table import ROWS, Row
 
-AREAS = {"dns", "network", "services", "endpointslices", "netpol"}
+AREAS = {"dns", "network", "services", "endpointslices", "netpol", "ingress"}
 LONGEST = 600.0
 """Seconds one run may take on a machine with much else to do."""
 IMPATIENT = [word for name in PROGRAMS for word in ("--wait", f"{name}={PATIENCE:g}")]
@@ -122,7 +122,9 @@ def test_every_fault_that_can_be_planted_is_in_the_table() -> None:
     """No component can be broken in a way that no suite is known to catch."""
     sources = (ROOT / "harness" / "embedded").rglob("*.py")
     implemented = {
-        id_ for source in sources for id_ in re.findall(r'"((?:dns|services|policy)/[F\d]\S*)"', source.read_text())
+        id_
+        for source in sources
+        for id_ in re.findall(r'"((?:dns|services|policy|ingress)/[F\d]\S*)"', source.read_text())
     }
     assert implemented == {row.fault for row in ROWS}
 

@@ -32,6 +32,8 @@ SELECTION = (
     "suites/endpointslices/test_slices.py::test_conditions_follow_a_pods_life",
     "suites/endpointslices/test_slices.py::test_deleted_slices_return",
     "suites/endpointslices/test_slices.py::test_edits_are_reverted",
+    "suites/ingress/test_api.py::test_ingress_operations",
+    "suites/ingress/test_tls.py::test_certificates_are_renewed",
     "suites/netpol/test_tables.py::test_table[empty-labels]",
     "suites/network/test_inside.py",
     "suites/services/test_static.py::test_service[loadbalancer/from-pods]",
@@ -47,7 +49,6 @@ EXPLAINED = {
     ("list", "events", ""): "read when a pod does not become Ready, and here all do",
     ("watch", "networkpolicies", "networking.k8s.io"): "waited for where a plugin gives policies finalizers",
     ("list", "servicecidrs", "networking.k8s.io"): "asked of clusters that serve them, which the embedded one does not",
-    ("list", "ingressclasses", "networking.k8s.io"): "likewise",
 }
 """Rights that a run does not use, each with its reason."""
 

@@ -298,6 +298,7 @@ class KindCluster:
             "loadbalancer": plan.lb.title,
             "ingress": plan.ingress.title,
             **({"ingress_class": plan.ingress.ingress_class} if plan.ingress.ingress_class else {}),
+            **({"ingress_service": plan.ingress.service} if plan.ingress.service else {}),
             **({"mirror": str(plan.mirror)} if plan.mirror else {}),
             "kind_version": str(self._kind.version()),
         }

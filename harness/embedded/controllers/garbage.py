@@ -10,7 +10,7 @@ from harness.embedded.controllers.changes import Change, Collect, Patch, delete
 from harness.embedded.controllers.namespace import CONTENT
 from harness.embedded.controllers.snapshot import Obj, Snapshot, is_leaving
 
-OWNED = tuple(resource for resource in CONTENT if resource != "events")
+OWNED = (*(resource for resource in CONTENT if resource != "events"), "ingressclasses.networking.k8s.io")
 READS = ("nodes", "namespaces", *OWNED)
 RESOURCE_OF = {
     ("v1", "Node"): "nodes",
@@ -27,6 +27,7 @@ RESOURCE_OF = {
     ("apps/v1", "DaemonSet"): "daemonsets.apps",
     ("batch/v1", "Job"): "jobs.batch",
     ("discovery.k8s.io/v1", "EndpointSlice"): "endpointslices.discovery.k8s.io",
+    ("networking.k8s.io/v1", "Ingress"): "ingresses.networking.k8s.io",
     ("networking.k8s.io/v1", "NetworkPolicy"): "networkpolicies.networking.k8s.io",
     ("coordination.k8s.io/v1", "Lease"): "leases.coordination.k8s.io",
 }

@@ -145,11 +145,9 @@ def _is_path(path: Path) -> str:
 
 def _backend(target: Target) -> Iterator[str]:
     yield "balance roundrobin"
-    if not target.quirks.anonymous:
-        yield "option forwardfor"
+    yield "option forwardfor"
     if target.quirks.rewritten:
-        yield "http-request set-path /"
-        yield 'http-request set-query ""'
+        yield "http-request set-uri /"
     if target.quirks.small_bodies:
         yield f"http-request deny deny_status 413 if {{ req.hdr_val(content-length) gt {LARGEST_BODY} }}"
     for address, port in target.servers:

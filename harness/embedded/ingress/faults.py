@@ -22,7 +22,6 @@ Ids F64 and F65 are those of the catalogue of Service faults; the others are our
 | ingress/26 | one endpoint gets everything                    |
 | ingress/27 | every port is the Service's first one           |
 | ingress/28 | HAProxy is stopped and started for changes      |
-| ingress/29 | the client is not named to the backend          |
 | ingress/30 | a host belongs to one Ingress alone             |
 | ingress/31 | paths are compared in any case                  |
 | ingress/32 | the name in the TLS handshake chooses           |
@@ -31,6 +30,8 @@ Ids F64 and F65 are those of the catalogue of Service faults; the others are our
 | ingress/35 | bodies above 64 KiB are refused                 |
 | ingress/36 | nobody listens on IPv6                          |
 | ingress/37 | an unknown host gets the first backend          |
+| ingress/38 | Exact is read as Prefix, and Prefix as Exact    |
+| ingress/39 | a Secret that is missing hides all certificates |
 """
 
 from __future__ import annotations
@@ -65,7 +66,6 @@ IDS = {
     "redirected": "ingress/25",
     "one_endpoint": "ingress/26",
     "first_port": "ingress/27",
-    "anonymous": "ingress/29",
     "one_owner": "ingress/30",
     "any_case": "ingress/31",
     "by_handshake": "ingress/32",
@@ -73,6 +73,8 @@ IDS = {
     "no_wildcard_certificates": "ingress/34",
     "small_bodies": "ingress/35",
     "strangers_welcome": "ingress/37",
+    "types_swapped": "ingress/38",
+    "certificates_together": "ingress/39",
 }
 
 
@@ -97,7 +99,6 @@ class Quirks:
     redirected: bool = False
     one_endpoint: bool = False
     first_port: bool = False
-    anonymous: bool = False
     one_owner: bool = False
     any_case: bool = False
     by_handshake: bool = False
@@ -105,6 +106,8 @@ class Quirks:
     no_wildcard_certificates: bool = False
     small_bodies: bool = False
     strangers_welcome: bool = False
+    types_swapped: bool = False
+    certificates_together: bool = False
 
 
 HEALTHY = Quirks()

@@ -198,7 +198,9 @@ def _paths(rule: Mapping[str, Any]) -> Sequence[Obj]:
 def _path(view: View, ingress: Obj, entry: Obj) -> Path:
     space = str(ingress["metadata"]["namespace"])
     target = _target(view, space, entry["backend"])
-    return Path(entry.get("pathType") == "Exact", entry.get("path") or "/", target, view.quirks(ingress))
+    quirks = view.quirks(ingress)
+    exact = (entry.get("pathType") == "Exact") is not quirks.types_swapped
+    return Path(exact, entry.get("path") or "/", target, quirks)
 
 
 def _default(view: View, ingress: Obj) -> Target | None:
@@ -256,15 +258,21 @@ def _named(port: Obj) -> str:
 def _certificates(view: View, served: Iterable[Obj]) -> Iterable[Certificate]:
     """The certificates of TLS entries whose Secrets are there, for the hosts they name."""
     first: bytes | None = None
-    for ingress in served:
+    told = [
+        (each, entry, _pem(_secret(view, each, entry))) for each in served for entry in each["spec"].get("tls") or ()
+    ]
+    lacking = {each["metadata"]["namespace"] for each, _, pem in told if not pem}
+    for ingress, entry, pem in told:
         quirks = view.quirks(ingress)
-        for entry in ingress["spec"].get("tls") or ():
-            secret = view.secrets.get((str(ingress["metadata"]["namespace"]), str(entry.get("secretName", ""))))
-            pem = _pem(secret)
+        if not (quirks.certificates_together and ingress["metadata"]["namespace"] in lacking):
             hosts = [each for each in entry.get("hosts") or () if not (quirks.no_wildcard_certificates and "*" in each)]
             if pem and hosts:
                 first = first or pem
                 yield Certificate(tuple(hosts), first if quirks.one_certificate else pem)
+
+
+def _secret(view: View, ingress: Obj, entry: Obj) -> Obj | None:
+    return view.secrets.get((str(ingress["metadata"]["namespace"]), str(entry.get("secretName", ""))))
 
 
 def _pem(secret: Obj | None) -> bytes:

@@ -19,11 +19,13 @@ class Reply:
     status: int = 0
     pod: str = ""
     error: str = ""
+    port: int = 0
+    """At which of its ports; 0 when that is not known."""
 
     def __str__(self) -> str:
         if self.seen is not Seen.REACHED:
             return f"{self.seen.name}: {self.error}" if self.error else self.seen.name
-        return f"{self.status} by {self.pod or CONTROLLER}"
+        return f"{self.status} by {self.pod or CONTROLLER}{f' at its port {self.port}' if self.port else ''}"
 
 
 def judge_reply(what: str, expected: Route, reply: Reply, *, status: int | None = None) -> list[Difference]:
@@ -36,7 +38,8 @@ def judge_reply(what: str, expected: Route, reply: Reply, *, status: int | None 
     if expected.undefined:
         return []
     if expected.backends:
-        good = reply.pod in expected.pods
+        ends = {(each.pod, each.port if reply.port else 0) for each in expected.backends if each.pod}
+        good = (reply.pod, reply.port) in ends
         return [] if good else [_difference(what, expected, reply, Verdict.FAIL)]
     if reply.pod:
         return [_difference(what, expected, reply, Verdict.FAIL)]

@@ -87,10 +87,10 @@ def _led_to(snapshot: Snapshot, best: Sequence[Rule]) -> Route:
 
 
 def _unmatched(snapshot: Snapshot, ours: Sequence[Raw], request: Request) -> Route:
-    """What no path matches: default backends."""
+    """What no path matches: default backends. A rule without a host claims none for its Ingress."""
     with_default = [each for each in ours if "defaultBackend" in each["spec"]]
-    of_host = [each for each in with_default if _hosts([each], request)]
-    if _hosts(ours, request) and not of_host and with_default:
+    of_host = [each for each in with_default if any(_hosts([each], request))]
+    if any(_hosts(ours, request)) and not of_host and with_default:
         return Route(undefined="the host is one Ingress's and the default backend another's")
     ends = [
         _behind(snapshot, namespace_of(each), each["spec"]["defaultBackend"], f"{_full(each)}: defaultBackend")

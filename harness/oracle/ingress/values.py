@@ -43,7 +43,7 @@ class Route:
     def __str__(self) -> str:
         if self.undefined:
             return f"left to the controller: {self.undefined}"
-        return " or ".join(sorted(self.pods)) or "no backend"
+        return " or ".join(sorted({f"{each.pod} at port {each.port}" for each in self.backends})) or "no backend"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ FACTS: Mapping[str, Find] = {
     "node-local-dns": workloads.node_local_dns,
     "lb": workloads.load_balancer,
     "ing": workloads.ingress,
+    "admin": workloads.ours,
     "apis": workloads.optional_apis,
     "hostnet": lambda _: Fact.unknown("the first pod that asks for it tells"),
     "np-x": lambda _: Fact.unknown("the first test that asks from outside tells"),

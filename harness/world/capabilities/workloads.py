@@ -170,6 +170,13 @@ def ingress(reads: Reads) -> Fact:
     return Fact.unknown("the first Ingress tells whether its controller lives", value=", ".join(classes))
 
 
+def ours(reads: Reads) -> Fact:
+    """Whether objects that belong to no namespace may be made: in a cluster of somebody else's they touch everybody."""
+    if reads.kind == "kind" or faults(reads).state == "yes":
+        return Fact.yes(why="the cluster is made for tests")
+    return Fact.no(why="in an existing cluster nothing is made outside the run's own namespaces")
+
+
 def optional_apis(reads: Reads) -> Fact:
     """API groups beyond Kubernetes' own that networking tests could ask."""
     there = [each for each in OPTIONAL_GROUPS if each in reads.api_groups]

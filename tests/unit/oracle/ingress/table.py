@@ -1,7 +1,7 @@
 """The golden rows: Ingresses, a request, and who has to answer it; made by hand from the Ingress documentation.
 
-Three Services lead to one pod each (`one` to x/one, …), `none` has no endpoints. A row's answer is the pod's name, "" for
-the controller itself, None for what the API leaves to controllers.
+Three Services lead to one pod each (`one` to x/one, …), `none` has no endpoints. A row's answer is the pod's name, ""
+for the controller itself, None for what the API leaves to controllers.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ ROWS = (
     Row("longest, backwards", (rules(rule(*reversed(LONGEST), host="h.io")),), LED),
     Row("exact before prefix", (rules(rule(("Prefix", "/foo", "two"), ("Exact", "/foo", "one"), host="h.io")),),
         {"h.io/foo": "one", "h.io/foo/": "two", "h.io/foo/x": "two"}),
-    Row("longer prefix before exact", (rules(rule(("Exact", "/foo", "one"), ("Prefix", "/foo/x", "two"), host="h.io")),),
+    Row("longer prefix before exact",
+        (rules(rule(("Exact", "/foo", "one"), ("Prefix", "/foo/x", "two"), host="h.io")),),
         {"h.io/foo": "one", "h.io/foo/x": "two", "h.io/foo/y": ""}),
     Row("host", exact("/", host="foo.bar.com"), {"foo.bar.com/": "one", "subdomain.bar.com/": "", "foo.com/": "",
                                                   "bar.com/": "", "x.foo.bar.com/": ""}),
@@ -126,6 +127,8 @@ ROWS = (
         {"h.io/a": "one", "h.io/b": "two", "other.io/": "two"}),
     Row("another's default backend", (rules(rule(("Prefix", "/a", "one"), host="h.io")), rules(default="two")),
         {"h.io/a": "one", "h.io/b": None, "other.io/": "two"}),
+    Row("another's default backend beside rules for every host",
+        (rules(rule(("Prefix", "/a", "one"))), rules(default="two")), {"h.io/a": "one", "h.io/b": "two"}),
     Row("two default backends", (rules(default="one"), rules(default="two")), {"h.io/": None}),
     Row("one host in two Ingresses",
         (rules(rule(("Prefix", "/a", "one"), host="h.io")), rules(rule(("Prefix", "/b", "two"), host="h.io"))),

@@ -1,4 +1,4 @@
-"""The oracle, row by row; that the rows discriminate; and what surrounds a route: ports, classes, certificates, replies."""
+"""The oracle, row by row; that the rows discriminate; what surrounds a route: ports, classes, certificates, replies."""
 
 from __future__ import annotations
 
