@@ -32,8 +32,8 @@ class RouteCase:
 
 def to(name: str, port: int | str = 80) -> dict[str, Any]:
     """A backend by port number or name."""
-    number = {"number": port} if isinstance(port, int) else {"name": port}
-    return {"service": {"name": name, "port": number}}
+    kind = "number" if isinstance(port, int) else "name"
+    return {"service": {"name": name, "port": {kind: port}}}
 
 
 def rule(host: str, *paths: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:

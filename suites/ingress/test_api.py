@@ -80,11 +80,11 @@ def _operations(arena: Arena, resource: str, name: str, made: Mapping[str, Any],
         resource, since=listing.resource_version, timeout=arena.waits.service_program, namespace=space,
         fields=f"metadata.name={name}",
     )  # fmt: skip
-    told = next(((each.kind, each.object["metadata"]["annotations"]) for each in events), ("", {}))
-    found += _same("watch", ("MODIFIED", "patched"), (told[0], told[1].get("harness.dev/tried")))
+    told = next((f"{each.kind} {each.object['metadata']['annotations']['harness.dev/tried']}" for each in events), "")
+    found += _same("watch", "MODIFIED patched", told)
     patched["metadata"]["annotations"]["harness.dev/tried"] = "updated"
     kube.replace(patched)
-    after = kube.get(resource, name, namespace=space)["metadata"]["annotations"]
+    after = kube.get(resource, name, namespace=space)["metadata"].get("annotations") or {}
     return found + _same("update", "updated", after.get("harness.dev/tried"))
 
 

@@ -321,7 +321,7 @@ ROWS = (
     _ingress("ingress/34", "test_tls.py::test_certificate[wildcard]", "ING-079"),
     _ingress("ingress/35", "test_routes.py::test_bodies_and_connections", "ING-069"),
     _ingress("ingress/36", "test_routes.py::test_both_families", "ING-077", scope=Scope.EVERYWHERE),
-    _ingress("ingress/37", "test_routes.py::test_route[unknown-host]", "ING-056"),
+    _ingress("ingress/37", "test_routes.py::test_route[unknown-host]", "ING-056", scope=Scope.EVERYWHERE),
     _ingress("ingress/38", "test_routes.py::test_route[exact]", "ING-031"),
     _ingress("ingress/38", "test_routes.py::test_route[prefix-root]", "ING-030"),
     _ingress("ingress/38", "test_routes.py::test_route[prefix-slash]", "ING-033", "ING-034"),

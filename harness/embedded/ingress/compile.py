@@ -98,12 +98,12 @@ def _frontend(plan: Plan) -> Iterator[str]:
     for host in plan.hosts:
         if host.quirks.by_handshake:
             yield from _routes(host, f"{{ ssl_fc_sni,lower -m str {escaped(host.name)} }}")
+    stranger = next((each for each in plan.targets if each.quirks.strangers_welcome), None)
     for host in plan.hosts:
         condition = _is_host(host)
         yield from _routes(host, condition)
-        last = host.default or plan.default
+        last = host.default or plan.default or (None if host.name else stranger)
         yield f"use_backend {last.name if last else NOBODY}{f' if {condition}' if condition else ''}"
-    stranger = next((each for each in plan.targets if each.quirks.strangers_welcome), None)
     if not (plan.hosts and not plan.hosts[-1].name):
         last = plan.default or stranger
         yield f"default_backend {last.name if last else NOBODY}"

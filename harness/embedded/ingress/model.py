@@ -160,10 +160,11 @@ def _is_taken_along(view: View, ingress: Obj) -> bool:
 
 def _host(view: View, served: Sequence[Obj], name: str) -> Host | None:
     """A host of rules, as all Ingresses together have it."""
-    mine = [(each, rule) for each in served for rule in each["spec"].get("rules") or () if rule.get("host", "") == name]
-    first, quirks = mine[0][0], view.quirks(mine[0][0])
-    if quirks.no_open_hosts and not name:
+    heard = [each for each in served if name or not view.quirks(each).no_open_hosts]
+    mine = [(each, rule) for each in heard for rule in each["spec"].get("rules") or () if rule.get("host", "") == name]
+    if not mine:
         return None
+    first, quirks = mine[0][0], view.quirks(mine[0][0])
     found: dict[tuple[bool, str], Path] = {}
     for ingress, rule in mine:
         if quirks.one_owner and ingress is not first:

@@ -62,9 +62,12 @@ def test_metallb_gives_away_the_addresses_it_is_told() -> None:
 
 @pytest.mark.parametrize("name", [name for name in Ingress.names() if name != "none"])
 def test_every_controller_has_a_class(name: str) -> None:
-    """Its name is known, and where its manifest brings no IngressClass, ours is of that name."""
+    """Its name is known, and where its manifest brings no IngressClass, ours is of that name; its Service is, too."""
     controller = Ingress.load(name)
     assert controller.ingress_class
+    space, _, service = controller.service.partition("/")
+    assert space and service
+    assert {each.namespace for each in controller.ready} == {space}
     classes = [each["metadata"]["name"] for each in addon_install.afterwards(controller, GROUND)]
     assert classes in ([], [controller.ingress_class])
 

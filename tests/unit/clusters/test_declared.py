@@ -89,6 +89,14 @@ def test_a_load_balancer_that_was_installed_is_held_to_it() -> None:
     assert declared.contradictions(without, {"lb": NO}) == []
 
 
+def test_a_controller_that_was_installed_is_promised() -> None:
+    """Who was made with an Ingress controller is held to it, who was not is not; the embedded cluster has its own."""
+    asked = Request(cni=cni.load("kindnet"), ingress=Ingress.load("traefik"))
+    assert declared.of_request(asked)["ing"] == "yes"
+    assert "ing" not in declared.of_request(Request(cni=cni.load("kindnet")))
+    assert declared.of_embedded("dual")["ing"] == "yes"
+
+
 @pytest.mark.parametrize(
     ("version", "tested"),
     [("v1.31.9", False), ("v1.32.0", True), ("v1.34.7", True), ("v1.35.0", False), ("v2.0.0", False), ("odd", True)],

@@ -36,6 +36,22 @@ def test_what_a_test_made_goes_with_it(ground: Ground) -> None:
     assert len(objects(ground, "pods")) == 3, "a, b and c of each namespace"
 
 
+def test_what_belongs_to_no_namespace_goes_with_the_test_or_the_arena(ground: Ground) -> None:
+    """It is marked, removed when the test ends, and owned by the arena's namespace, should that end never come."""
+    arena = ground.lease()
+    spec = {"controller": "example.com/nobody"}
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass"}
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": arena.namespace("x")}}
+    ground.kube.put(space)
+    made = arena.add_outside_namespaces({**kind, "metadata": {"name": "c"}, "spec": spec})
+    (owner,) = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("Namespace", arena.namespace("x"))
+    assert made["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "harness"
+    assert objects(ground, "ingressclasses.networking.k8s.io") == {"c"}
+    arena.close()
+    assert objects(ground, "ingressclasses.networking.k8s.io") == set()
+
+
 def test_sessions_of_a_tests_pods_are_forgotten_before_the_pods_go(ground: Ground) -> None:
     """A session that sees its pod vanish would look for it; a successor of the same name gets a new session."""
     arena = ground.lease()

@@ -152,6 +152,7 @@ SHOWS: dict[str, tuple[Any, ...]] = {
     "ingress/31": (PATHS, Asked("h.io", "/FOO"), "three"),
     "ingress/33": (PATHS, Asked("h.io", "/none"), "empty"),
     "ingress/37": (PATHS, Asked("any.io", "/"), "three"),
+    "ingress/37 beside rules for every host": (HOSTS, Asked("any.io", "/"), "one"),
     "ingress/38": (PATHS, Asked("h.io", "/foo/x"), "three"),
 }  # fmt: skip
 
@@ -160,8 +161,17 @@ SHOWS: dict[str, tuple[Any, ...]] = {
 def test_a_fault_misroutes_in_its_namespace(id_: str) -> None:
     """Each fault sends its request elsewhere where it is planted, and not where it is not."""
     told, asked, wrong = SHOWS[id_]
-    assert end(text_of(told, faults=(fault(id_, "x"),)), asked) == wrong
-    assert end(text_of(told, faults=(fault(id_, "y"),)), asked) != wrong
+    fault_id = id_.partition(" ")[0]
+    assert end(text_of(told, faults=(fault(fault_id, "x"),)), asked) == wrong
+    assert end(text_of(told, faults=(fault(fault_id, "y"),)), asked) != wrong
+
+
+def test_what_one_namespace_leaves_out_another_has() -> None:
+    """Rules for every host are everybody's: a fault in one namespace leaves those of another alone."""
+    there = [ingress(space, rule("", ("Prefix", f"/{space}", to("one"))), namespace=space, made=n)
+             for n, space in enumerate("xy")]  # fmt: skip
+    paths = [path.text for path in planned(*there, faults=(fault("ingress/15", "x"),)).hosts[0].paths]
+    assert paths == ["/y"]
 
 
 def test_faults_of_hosts_and_certificates() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.embedded.kubelet.cni import Attachment, configuration, parse_result
-from harness.embedded.kubelet.images import DNS_IMAGE, Root, find
+from harness.embedded.kubelet.images import DNS_IMAGE, INGRESS_IMAGE, Root, find
 from harness.embedded.kubelet.node import lease_object, node_object, node_status
 from tests.unit.embedded.kubelet.pods_by_hand import NODE
 
@@ -84,10 +84,12 @@ def test_other_images_cannot_be_pulled(name: str) -> None:
     assert find(name) is None
 
 
-def test_the_dns_image_has_the_harness() -> None:
-    """The cluster DNS image is the python root with the harness on its path."""
-    image = find(DNS_IMAGE)
+@pytest.mark.parametrize("name", [DNS_IMAGE, INGRESS_IMAGE])
+def test_images_of_the_cluster_have_the_harness(name: str) -> None:
+    """Those of cluster DNS and Ingress are the python root with the harness on its path."""
+    image = find(name)
     assert image is not None
+    assert image.command[-1].startswith("harness.embedded.")
     assert image.root is Root.HARNESS
     assert dict(image.environment)["PYTHONPATH"] == "/opt/harness"
 

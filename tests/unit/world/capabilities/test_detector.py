@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from harness.kube.errors import KubeError
+from harness.kube.patience import Patience
 from harness.model.capability import NEEDS, Fact, State
 from harness.report import capabilities
-from harness.world.capabilities.detector import FACTS
+from harness.world.capabilities.detector import FACTS, Detector
+from harness.world.capabilities.reads import Reads
 from tests.unit.suite.ground import FakeKube, node
 from tests.unit.world.capabilities.kindlike import (
     COREFILE,
@@ -334,6 +336,16 @@ def test_a_class_alone_is_no_ingress_controller() -> None:
     kube = cluster()
     kube.put({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "contour"}})
     assert (state(kube, "ing"), fact(kube, "ing").value) == ("unknown", "contour")
+
+
+def test_only_in_clusters_made_for_tests_is_anything_made_outside_namespaces() -> None:
+    """A kind cluster and one that can be broken on request; never somebody else's."""
+    assert str(Detector(Reads(cluster(), kind="kind", patience=Patience())).fact("admin").state) == "yes"
+    found = Detector(Reads(cluster(), kind="kubeconfig", patience=Patience())).fact("admin")
+    assert (str(found.state), found.why) == (
+        "no",
+        "in an existing cluster nothing is made outside the run's own namespaces",
+    )
 
 
 def test_optional_groups_are_named() -> None:
