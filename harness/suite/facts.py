@@ -26,6 +26,7 @@ from harness.world.capabilities import addresses as families
 from harness.world.capabilities.machines import ZONE
 from harness.world.capabilities.reads import DNS_LABELS, SYSTEM
 from harness.world.nodes import sample
+from harness.world.ownership import is_ours
 
 CHEAP = ("nodes2", "nodes3", "v4", "v6", "dual", "faults")
 """What `features` tells: what takes no probe."""
@@ -250,7 +251,8 @@ class ClusterFacts:
         """
         if told := self.notes.get("ingress_class"):
             return told
-        classes = self._patient(lambda: self.kube.list("ingressclasses.networking.k8s.io")).items
+        everybodys = self._patient(lambda: self.kube.list("ingressclasses.networking.k8s.io")).items
+        classes = [each for each in everybodys if not is_ours(each)]
         if not classes:
             raise NotApplicable(f"needs {_words('ing')}: no IngressClass")
         return default_class(classes) or min(str(each["metadata"]["name"]) for each in classes)

@@ -46,6 +46,11 @@ def case_label(case: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", case)[-63:].strip("-_.")
 
 
+def is_ours(thing: dict[str, Any]) -> bool:
+    """Whether it carries our mark: a test made it."""
+    return bool((thing["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER)
+
+
 def marked(manifest: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
     """The manifest with our labels added; what it says itself stays."""
     metadata = manifest.get("metadata", {})

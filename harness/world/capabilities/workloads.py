@@ -14,6 +14,7 @@ from harness.kube.errors import KubeError
 from harness.model.capability import Fact
 from harness.world.capabilities import corefile
 from harness.world.capabilities.reads import SYSTEM, Reads
+from harness.world.ownership import is_ours
 
 PLUGINS: Mapping[str, tuple[str, ...]] = {
     "kindnet": ("kindnet",),
@@ -164,7 +165,8 @@ def ingress(reads: Reads) -> Fact:
     """Whether there is an Ingress controller: a class, and an Ingress that got an address."""
     if "ingressclasses" not in reads.networking:
         return Fact.no(why="the Ingress API is not served")
-    classes = sorted(str(each["metadata"]["name"]) for each in reads.listed("ingressclasses.networking.k8s.io"))
+    everybodys = reads.listed("ingressclasses.networking.k8s.io")
+    classes = sorted(str(each["metadata"]["name"]) for each in everybodys if not is_ours(each))
     if not classes:
         return Fact.no(why="no IngressClass")
     return Fact.unknown("the first Ingress tells whether its controller lives", value=", ".join(classes))

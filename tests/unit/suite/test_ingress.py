@@ -260,11 +260,15 @@ def awaited(found: ClusterFacts) -> tuple[list[str], bool]:
 
 
 def test_the_class_of_tests() -> None:
-    """The one the cluster was made with, the default one, the first."""
+    """The one the cluster was made with, the default one, the first; never one that another test made."""
     kube = WithIngress(a_class("b"), a_class("a"))
     assert ClusterFacts(kube, kind="kind", declared={}).ingress_class == "a"  # type: ignore[arg-type]
     several = WithIngress(a_class("a"), a_class("z", default=True))
     assert ClusterFacts(several, kind="kind", declared={}).ingress_class == "z"  # type: ignore[arg-type]
+    ours = a_class("0", default=True)
+    ours["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "harness"}
+    made_by_a_test = ClusterFacts(WithIngress(ours, a_class("z")), kind="kind", declared={})  # type: ignore[arg-type]
+    assert made_by_a_test.ingress_class == "z"
     told = ClusterFacts(several, kind="kind", declared={}, notes={"ingress_class": "c"})  # type: ignore[arg-type]
     assert told.ingress_class == "c"
 
