@@ -99,7 +99,7 @@ CASES = (
     ),
     NameCase(
         name="clusterip/addresses",
-        ids=("DNS-101", "DNS-103", "DNS-109"),
+        ids=("DNS-101", "DNS-103", "DNS-109", "SVC-029"),
         promise="A Service's name has its cluster addresses and nothing else; a family it lacks is NODATA.",
         names=("cip",),
     ),
@@ -181,7 +181,7 @@ CASES = (
     ),
     NameCase(
         name="headless/addresses",
-        ids=("DNS-201", "DNS-205"),
+        ids=("DNS-201", "DNS-205", "SVC-110"),
         promise="A headless Service's name has the addresses of its ready pods, and of no others.",
         names=("hl", "hl-anon", "hl-map"),
     ),
@@ -209,7 +209,7 @@ CASES = (
     ),
     NameCase(
         name="headless/hosts",
-        ids=("DNS-225", "DNS-226", "DNS-227", "DNS-350"),
+        ids=("DNS-225", "DNS-226", "DNS-227", "DNS-350", "SVC-111"),
         promise="A ready pod with a host name has a name of its own; unknown hosts and unready ones have none.",
         names=("hl-0.hl", "hl-1.hl", "un-0.hl", "nope.hl"),
     ),
@@ -228,7 +228,7 @@ CASES = (
     ),
     NameCase(
         name="headless/srv-absent",
-        ids=("DNS-249", "DNS-250", "DNS-251"),
+        ids=("DNS-249", "DNS-250", "DNS-251", "SVC-113"),
         promise="Unknown and unnamed ports have no SRV record; addresses are there all the same.",
         names=("_nope._tcp.hl", "_http._udp.hl", "hl-noport", "hl-unnamed", "_http._tcp.hl-unnamed"),
         types=("SRV", "A"),

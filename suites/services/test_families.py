@@ -27,7 +27,7 @@ ORDERS = [
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@requirement("SVC-302", "SVC-308", needs=("dual", "nodes2"))
+@requirement("SVC-302", "SVC-304", "SVC-308", needs=("dual", "nodes2"))
 def test_both_families(arena: Arena, check: Check, order: tuple[Family, Family]) -> None:
     """A dual-stack Service has its addresses in the order asked for; both serve, and keep the client's address."""
     spec = {"selector": ALL, "ports": [HTTP, DATAGRAM], "ipFamilyPolicy": "RequireDualStack"}
