@@ -19,6 +19,7 @@ from harness.suite import (
     Difference,
     Family,
     Findings,
+    NotApplicable,
     Symptom,
     Tcp,
     Via,
@@ -26,6 +27,7 @@ from harness.suite import (
     requirement,
     service,
     services_findings,
+    try_create,
     unanswered,
 )
 from suites.services.by_hand import LEAVING, NOBODYS, UNREADY, delivered, endpoint, slice_of
@@ -35,6 +37,8 @@ PORT = 81
 PORTS = [{"name": "http", "port": PORT, "targetPort": 80}]
 ALL = {"app": "agent"}
 CLIENTS = ("y/a", "y/b", "y/c")
+NOWHERE = {Family.V4: "203.0.113.250", Family.V6: "2001:db8::cb00:71fa"}
+"""Documentation addresses (RFC 5737, RFC 3849): no node has them."""
 
 
 def balanced(name: str, family: Family, **spec: Any) -> dict[str, Any]:
@@ -95,6 +99,26 @@ def _untouched(arena: Arena, addresses: Mapping[str, str]) -> Findings:
         if rest != [address]:
             found.append(Difference(f"status and finalizers of {name}", address, ", ".join(map(str, rest)), NOBODYS))
     return Findings(tuple(found))
+
+
+@requirement("SVC-128")
+def test_external_addresses(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """An external address of a Service leads pods to its backends, though no node has it."""
+    family = cluster.families[0]
+    spec = {"selector": ALL, "ipFamilies": [str(family)]}
+    (holder,) = arena.apply(service("holder", {**spec, "type": "NodePort", "ports": PORTS}))
+    # Its node port is nobody else's while it is there, and so the address at that port is not either.
+    port = int(holder["spec"]["ports"][0]["nodePort"])
+    reached = service(
+        "svc",
+        {**spec, "externalIPs": [NOWHERE[family]], "ports": [{"name": "http", "port": port, "targetPort": 80}]},
+    )
+    tried = try_create(arena, reached)
+    if tried.obj is None:
+        raise NotApplicable(f"needs externalIPs, which are not admitted: {tried}")
+    arena.apply(reached)
+    dials = [Dial(ref, via=Via.EXTERNAL_IP, port=port, family=family, answered=True) for ref in CLIENTS]
+    delivered(arena, check, "external address serves", {"svc": dials})
 
 
 @requirement("SVC-230", "SVC-231", "SVC-232")

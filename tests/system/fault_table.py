@@ -251,6 +251,7 @@ ROWS = (
     _slice_follower("services/F24", "test_one_family_has_no_endpoints", "SVC-309"),
     _balancer("services/F42", "test_who_takes_a_balancers_address", "SVC-244"),
     _balancer("services/F41", "test_who_takes_a_balancers_address", "SVC-235"),
+    _balancer("services/F24", "test_external_addresses", "SVC-128"),
     _balancer("services/F84", "test_source_ranges", "SVC-230", "SVC-231"),
     _balancer("services/F44", "test_health_check_node_ports", "SVC-182"),
     _balancer("services/F44", "test_health_check_node_ports", "SVC-236", all=True),
