@@ -19,7 +19,7 @@ from harness.probe.asks import Ask, Good, Tcp, Until
 from harness.probe.results import LoopLook, LoopOutcome, Result
 from harness.suite.arena import Arena
 from harness.suite.check import Check
-from harness.suite.flows import judge_policies, open_control, open_table, telling
+from harness.suite.flows import judge_policies, open_control, open_table, settle_policies, telling
 from harness.world.manifests import policy
 from tests.unit.suite.ground import Ground, Lie, Network, looped
 
@@ -246,6 +246,30 @@ def test_policies_that_hold_hold(ground: Ground) -> None:
     applied(ground)
     ground.network.lies.append(denied_into(ground, "x"))
     assert judged(ground, control).done
+
+
+def test_parts_of_a_table_are_judged_apart(ground: Ground) -> None:
+    """A cell that is wrong breaks the part it lies in and no other; a part without cells proves nothing."""
+    applied(ground)
+    ground.network.lies.append(denied_into(ground, "x", "z"))
+    check = Check(promise="p", ids=["POL-101"], clock=FakeClock(), waits=Waits())
+    control = {Cell(one, two, LANE): Seen.REACHED for one in ground.base.table for two in ground.base.table}
+    arena = ground.lease()
+    table = settle_policies(arena, check, lanes=[LANE], family=Family.V4, control=control)
+    assert table.findings(lambda cell: cell.destination[0] == "x").verdict is Verdict.PASS
+    assert table.findings(lambda cell: cell.destination[0] == "z").verdict is Verdict.FAIL
+    assert table.findings(lambda cell: False).verdict is Verdict.UNKNOWN  # none of them
+
+
+def test_a_table_may_be_of_some_pods(ground: Ground) -> None:
+    """Only the pairs of the pods that are named are asked, wanted and judged."""
+    check = Check(promise="p", ids=["POL-101"], clock=FakeClock(), waits=Waits())
+    pair = ("x/a", "y/b")
+    arena = ground.lease()
+    control = open_control(arena, check, lanes=[LANE], family=Family.V4, refs=pair)
+    table = settle_policies(arena, check, lanes=[LANE], family=Family.V4, control=control, refs=pair)
+    assert set(control) == set(table.want) == {Cell(one, two, LANE) for one in pair for two in pair}
+    assert table.findings().verdict is Verdict.PASS
 
 
 def test_a_policy_that_is_ignored_is_broken(ground: Ground) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.kube.errors import Forbidden, Invalid, ServerProblem, StatusError
+from harness.kube.errors import Conflict, Forbidden, Invalid, ServerProblem, StatusError
 from harness.model.outcome import Verdict
 from harness.suite.arena import Arena
 from harness.suite.requests import (
@@ -17,6 +17,7 @@ from harness.suite.requests import (
     field_findings,
     field_of,
     refusal_findings,
+    try_apply,
     try_create,
     try_patch,
 )
@@ -35,6 +36,12 @@ class Api:
 
     def create(self, obj: Mapping[str, Any], **how: Any) -> Mapping[str, Any]:
         self.asked.append({"namespace": obj["metadata"]["namespace"], **how})
+        if self.trouble:
+            raise self.trouble
+        return obj
+
+    def apply(self, obj: Mapping[str, Any], **how: Any) -> Mapping[str, Any]:
+        self.asked.append({"applied": obj["metadata"]["name"], **how})
         if self.trouble:
             raise self.trouble
         return obj
@@ -77,6 +84,26 @@ def test_requests_for_show_store_nothing() -> None:
     assert all(each["dry_run"] is True for each in made.kube.asked)
     assert [each["namespace"] for each in made.kube.asked] == ["run-y", "run-x"]
     assert made.kube.asked[1]["subresource"] == "status"
+
+
+def test_a_real_change_is_not_for_show() -> None:
+    """A change that is meant is stored; unknown fields are read as strictly as asked."""
+    api = Api()
+    arena = cast("Arena", Ground(api))
+    try_patch(arena, "services", "s", {"spec": {}}, real=True)
+    try_create(arena, SERVICE, validation="Strict")
+    assert [(each.get("dry_run"), each.get("validation")) for each in api.asked] == [(False, None), (True, "Strict")]
+
+
+def test_another_manager_applies_for_show() -> None:
+    """It asks under its name, with or without force, stores nothing, and a conflict carries its code."""
+    api = Api()
+    arena = cast("Arena", Ground(api))
+    assert try_apply(arena, SERVICE, manager="second", force=True).obj == SERVICE
+    api.trouble = Conflict({"code": 409, "message": "owned by another"}, asked="PATCH")
+    assert try_apply(arena, SERVICE, manager="second", force=False).code == 409
+    assert [each["force"] for each in api.asked] == [True, False]
+    assert all(each["dry_run"] and each["manager"] == "second" for each in api.asked)
 
 
 def test_a_real_request_is_the_arenas() -> None:
