@@ -361,6 +361,7 @@ ROWS = (
     ),
     _policy_request("policy/51", "test_new_policies", "POL-006"),
     _policy_request("policy/97", "test_new_policies", "POL-016", "POL-019", "POL-021"),
+    _policy_test("policy/51", "test_dns.py::test_dns_is_egress", "POL-515"),
     _policy_request("policy/97", "test_stored_policies", "POL-023"),
     Row(fault="policy/97", test="netpol/test_neighbours.py::test_neighbours", ids=("POL-030",), layer=API),
     _policy_change("policy/60", "test_namespace_becomes_a_peer", "POL-466"),
