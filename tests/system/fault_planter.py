@@ -81,9 +81,9 @@ class RowScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no 
         return str(place)
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RowScheduling:
-    """With several workers, rows go to them whole."""
+    """With several workers, rows go to them whole; the plugin's own way would part the phases of a row."""
     return RowScheduling(config, log)
 
 

@@ -144,7 +144,7 @@ def _isolate(draft: _Draft, pod: Pod, direction: Direction, policies: list[Polic
 
 def _is_subject(policy: str, pod: str, broken: Broken) -> bool:
     """Whether a policy's namespace is the pod's. The fault stays among the namespaces that it covers."""
-    return policy == pod or all(broken.here(faults.POLICY_EVERYWHERE, one) for one in (policy, pod))
+    return policy == pod or broken.among(faults.POLICY_EVERYWHERE, policy, pod)
 
 
 def _admissions(draft: _Draft, pod: Pod, policy: Policy) -> Iterable[Rule]:

@@ -52,6 +52,13 @@ class Broken:
         self._faults = tuple(faults)
         self._node = node
 
+    def among(self, fault: str, *namespaces: str) -> bool:
+        """Whether one planted fault covers all of these namespaces on this node: others' are no business of its own."""
+        return any(
+            all(active((one,), fault, node=self._node, namespace=each) is not None for each in namespaces)
+            for one in self._faults
+        )
+
     def here(self, fault: str, namespace: str) -> bool:
         """Whether this fault covers that namespace on this node."""
         return bool(self._faults) and active(self._faults, fault, node=self._node, namespace=namespace) is not None

@@ -110,6 +110,13 @@ def test_a_policy_is_applied_everywhere(scope: list[str], open_: bool) -> None:
     )
 
 
+def test_faults_of_two_owners_stay_apart() -> None:
+    """policy/47 planted for x and, by somebody else, for y does not apply policies of x in y."""
+    policies = [policy_object("x", on_a(policyTypes=["Ingress"]))]
+    two = [fault(faults.POLICY_EVERYWHERE, namespaces=[letter]) for letter in "xy"]
+    assert reaches(rules(policies, faults=two), "z/b", "y/a", T80)
+
+
 def test_pods_of_one_node_are_not_parted() -> None:
     """policy/80: a neighbour on the node gets in, pods of other nodes do not."""
     policies = [policy_object("x", {"podSelector": {}, "policyTypes": ["Ingress"]})]
