@@ -36,6 +36,8 @@ SELECTION = (
     "suites/ingress/test_tls.py::test_certificates_are_renewed",
     "suites/netpol/test_tables.py::test_table[empty-labels]",
     "suites/network/test_inside.py",
+    "suites/services/test_api.py::test_a_replacement_keeps_what_was_allocated",
+    "suites/services/test_platform.py::test_services_are_found_and_go_together",
     "suites/services/test_static.py::test_service[loadbalancer/from-pods]",
 )
 LONGEST = 300.0
@@ -48,7 +50,6 @@ EXPLAINED = {
     ("create", "pods/exec", ""): "API servers differ in the verb they ask for a stream: get or create",
     ("list", "events", ""): "read when a pod does not become Ready, and here all do",
     ("watch", "networkpolicies", "networking.k8s.io"): "waited for where a plugin gives policies finalizers",
-    ("list", "servicecidrs", "networking.k8s.io"): "asked of clusters that serve them, which the embedded one does not",
 }
 """Rights that a run does not use, each with its reason."""
 

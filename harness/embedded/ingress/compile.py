@@ -19,7 +19,7 @@ PLAIN = frozenset(f"{string.ascii_letters}{string.digits}-._~/:@")
 NAME = re.compile(r"(\*\.)?[a-z0-9][a-z0-9.-]*")
 """What may stand in the list of certificates, which knows no escapes."""
 LARGEST_BODY = 64 * 1024
-"""ingress/35."""
+"""What ingress/35 lets pass."""
 
 HEAD = """\
 global
