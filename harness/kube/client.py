@@ -313,6 +313,23 @@ class Kube:
         stream = self.open_exec(namespace, pod, argv, container=container, stdin=bool(stdin), timeout=timeout)
         return collect(stream, stdin=stdin, deadline=deadline, clock=self._clock)
 
+    def proxy(
+        self,
+        resource: str,
+        name: str,
+        path: str,
+        *,
+        namespace: str,
+        method: str = "GET",
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> bytes:
+        """The body of an HTTP request to a pod or Service (`name`, `name:port`, `scheme:name:port`) through the server.
+
+        Raises StatusError for any status from 400 on, the pod's own included.
+        """
+        place = f"{self.served(resource).path(namespace=namespace)}/{name}/proxy{path}"
+        return self.transport.request(method, place, accept="*/*", timeout=timeout).body
+
     # -- the server ---------------------------------------------------------------------------------------------
 
     def server_version(self, *, timeout: float = REQUEST_TIMEOUT) -> Mapping[str, Any]:

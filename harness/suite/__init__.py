@@ -8,6 +8,7 @@ def test_pods_reach_each_other(arena: Arena, check: Check) -> None:
 
 from harness.expect import Symptom, compare_sets
 from harness.kube.client import Kube
+from harness.kube.errors import StatusError
 from harness.model.difference import Difference
 from harness.model.dns import Question
 from harness.model.judgement import Broken, NotApplicable, Unmeasured
@@ -70,8 +71,9 @@ from harness.suite.ingress import (
     ingress_snapshot,
     routes_judged,
 )
+from harness.suite.lifecycle import Lifecycle, lifecycle_findings
 from harness.suite.marks import exclusive, requirement, waits
-from harness.suite.messages import QueryShape
+from harness.suite.messages import QueryShape, rcode_and_records
 from harness.suite.names import Asked, ask_names, name_findings, no_answer, resolve, zone_of, zone_snapshot
 from harness.suite.places import one_per_node
 from harness.suite.proof import answered_by, unanswered, uncontrolled
@@ -85,8 +87,9 @@ from harness.suite.requests import (
     try_create,
     try_patch,
 )
+from harness.suite.resolver import resolver_findings
 from harness.suite.settle import services_settle
-from harness.suite.slices import slice_findings
+from harness.suite.slices import mirror_findings, slice_findings
 from harness.world.manifests import HostPort, PodShape, endpointslice, policy, service
 
 __all__ = [
@@ -119,6 +122,7 @@ __all__ = [
     "Interfaces",
     "Kube",
     "Lane",
+    "Lifecycle",
     "LoopOutcome",
     "NodeDial",
     "NotApplicable",
@@ -137,6 +141,7 @@ __all__ = [
     "Send",
     "Serve",
     "Settled",
+    "StatusError",
     "StopServing",
     "Symptom",
     "Tcp",
@@ -166,6 +171,8 @@ __all__ = [
     "ingress_findings",
     "ingress_snapshot",
     "judge_policies",
+    "lifecycle_findings",
+    "mirror_findings",
     "name_findings",
     "no_answer",
     "one_per_node",
@@ -174,9 +181,11 @@ __all__ = [
     "parse_resolv_conf",
     "planted",
     "policy",
+    "rcode_and_records",
     "refusal_findings",
     "requirement",
     "resolve",
+    "resolver_findings",
     "routes_judged",
     "service",
     "service_findings",

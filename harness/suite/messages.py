@@ -5,8 +5,10 @@ An answer becomes a plain `harness.model.dns.Answer`, which is what the oracle j
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -32,6 +34,10 @@ class QueryShape:
     recursion: bool = True
     edns: int | None = None
     dnssec_ok: bool = False
+    options: Sequence[tuple[int, bytes]] = ()
+    """EDNS options, by code."""
+    flags: Sequence[str] = ()
+    """More bits of the header: AD, CD."""
 
 
 def query(question: Question, shape: QueryShape) -> bytes:
@@ -43,7 +49,9 @@ def query(question: Question, shape: QueryShape) -> bytes:
         use_edns=0 if shape.edns is not None else False,
         payload=shape.edns or 0,
         want_dnssec=shape.dnssec_ok,
+        options=[dns.edns.GenericOption(dns.edns.OptionType.make(code), data) for code, data in shape.options] or None,
     )
+    message.flags |= dns.flags.from_text(" ".join(shape.flags))
     if not shape.recursion:
         message.flags &= ~dns.flags.RD
     return message.to_wire()
@@ -70,6 +78,15 @@ def answer(wire: bytes, *, asked: bytes, proto: str) -> Answer:
         size=len(wire),
         edns=message.payload if message.edns >= 0 else None,
     )
+
+
+def rcode_and_records(wire: bytes) -> tuple[str, int]:
+    """The rcode of a reply to something odd, and how many records answer it; of bytes that are no message: that."""
+    try:
+        message = dns.message.from_wire(wire, ignore_trailing=True)
+    except (dns.exception.DNSException, ValueError) as error:
+        return f"no DNS message ({type(error).__name__})", 0
+    return dns.rcode.to_text(message.rcode()), sum(len(each) for each in message.answer)
 
 
 def _question(message: dns.message.Message) -> Question | None:

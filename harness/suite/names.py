@@ -77,6 +77,7 @@ def name_findings(
     shape: QueryShape = QueryShape(),  # noqa: B008  (frozen)
     snapshot: Snapshot | None = None,
     present: bool = False,
+    server: str = "",
 ) -> Findings:
     """One look at some names: each asked ROUND times, every answer held against the zone of the API's objects.
 
@@ -84,7 +85,7 @@ def name_findings(
     server that has seen no more of a change than the slices have would pass for one that has followed it.
 
     `present`: the test is about names that exist. Where none of them does by the API's objects, the test is not on the
-    ground it was written for: UNKNOWN, and nothing is asked.
+    ground it was written for: UNKNOWN, and nothing is asked. `server`: another address than the cluster DNS's first.
     """
     if not questions:
         raise ValueError("no questions: nothing would be looked at")
@@ -95,7 +96,7 @@ def name_findings(
     if present and not any(zone.expect(each.name, each.type).promised.kind in PRESENT for each in questions):
         ground = Difference("names with records by the API's objects", "some", "none", verdict=Verdict.UNKNOWN)
         return Findings((ground,), asked=", ".join(map(str, questions)))
-    asked = ask_names(arena, cluster, list(questions) * ROUND, client=client, shape=shape)
+    asked = ask_names(arena, cluster, list(questions) * ROUND, client=client, shape=shape, server=server)
     found = [_judged(zone.expect(each.question.name, each.question.type), each) for each in asked]
     return _told(arena, cluster, client, [(each, one) for each, one in zip(asked, found, strict=True) if one])
 

@@ -52,7 +52,9 @@ def try_create(
     allocators of newer servers only look when something is to be given out. `validation`: of unknown fields."""
     if real:
         return _replied(lambda: arena.apply(manifest, namespace=namespace)[0])
-    metadata = {**manifest.get("metadata", {}), "namespace": arena.namespace(namespace)}
+    metadata = dict(manifest.get("metadata", {}))
+    if arena.kube.served_kind(manifest).namespaced:
+        metadata["namespace"] = arena.namespace(namespace)
     return _replied(lambda: arena.kube.create({**manifest, "metadata": metadata}, dry_run=True, validation=validation))
 
 

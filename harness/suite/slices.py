@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.expect import Symptom
 from harness.oracle.endpointslices import judge_slices
+from harness.oracle.mirroring import judge_mirror
 from harness.oracle.snapshot import Snapshot
 from harness.suite.arena import Arena
 from harness.suite.check import Findings
@@ -20,6 +21,22 @@ def slice_findings(arena: Arena, name: str, *, namespace: str = "x") -> Findings
     space = arena.namespace(namespace)
     snapshot = arena.read([*((kind, space) for kind in KINDS), ("nodes", None)])
     return slices_judged(snapshot, snapshot.service(space, name)) or Findings()
+
+
+def mirror_findings(arena: Arena, name: str, *, namespace: str = "x") -> Findings:
+    """One look at the slices that mirror the Endpoints of a Service, against those Endpoints."""
+    space = arena.namespace(namespace)
+    endpoints = arena.kube.find("endpoints", name, namespace=space)
+    service = arena.kube.find("services", name, namespace=space)
+    labels = f"kubernetes.io/service-name={name}"
+    slices = arena.kube.list("endpointslices.discovery.k8s.io", namespace=space, labels=labels).items
+    found = judge_mirror(endpoints, service, slices)
+    return Findings(
+        tuple(found),
+        frozenset({Symptom.SLICES_WRONG} if found else ()),
+        asked=f"the API for Endpoints and EndpointSlices of {space}/{name}",
+        repeat=f"kubectl -n {space} get endpoints,endpointslices -l {labels} -o yaml",
+    )
 
 
 def slices_judged(snapshot: Snapshot, service: Mapping[str, Any]) -> Findings | None:

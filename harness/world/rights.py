@@ -15,6 +15,8 @@ LANES = 8
 """Reviews asked at once."""
 
 CHANGE = ("get", "list", "watch", "create", "patch", "delete")
+ALL = (*CHANGE, "update", "deletecollection")
+PROXY = ("get", "create", "update", "patch", "delete")
 NETWORKING = "networking.k8s.io"
 
 
@@ -44,9 +46,11 @@ RIGHTS = (
     Right("services", (*CHANGE, "update", "deletecollection"), "Services under test"),
     Right("services/status", ("patch",), "addresses of load balancers that a test plays itself"),
     Right("serviceaccounts", ("list", "watch"), "a namespace is ready for pods when its default account is there"),
-    Right("endpoints", ("get",), "compared with the pods behind a Service"),
+    Right("pods/proxy", PROXY, "the API server as a way in to pods", optional=True),
+    Right("services/proxy", PROXY, "the API server as a way in to Services", optional=True),
+    Right("endpoints", ALL, "compared with the pods behind a Service; written by hand where it has none"),
     Right("events", ("list",), "why a pod does not become Ready"),
-    Right("endpointslices", ("list", "create", "patch", "delete"), "slices under test", group="discovery.k8s.io"),
+    Right("endpointslices", ALL, "slices under test", group="discovery.k8s.io"),
     Right("networkpolicies", ("list", "watch", "create", "patch", "delete"), "policies under test", group=NETWORKING),
     Right(
         "ingresses",
@@ -58,7 +62,8 @@ RIGHTS = (
     Right("secrets", ("create", "patch"), "certificates of hosts under test, made anew for each run"),
     Right("leases", ("get", "create", "patch"), "a run says that it is alive", group="coordination.k8s.io"),
     Right("ingressclasses", ("list",), "whether there is an Ingress controller", NETWORKING, optional=True),
-    Right("servicecidrs", ("list",), "which families and addresses Services have", NETWORKING, optional=True),
+    Right("servicecidrs", ("list", "create"), "where Services get addresses; made for show", NETWORKING, optional=True),
+    Right("ipaddresses", ("get", "create"), "what each address belongs to; made for show", NETWORKING, optional=True),
 )
 
 

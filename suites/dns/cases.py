@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.suite import QueryShape
 from suites.dns.zone import LONG
 
 ADDRESSES = ("A", "AAAA")
@@ -29,22 +30,30 @@ class NameCase:
     absent: bool = False
     """Whether none of the names has records; otherwise some have, or the fixture is not what the case needs."""
     clients: Sequence[str] = ("x/a",)
+    spaces: str = "n"
+    """The namespaces of the fixture the names lie in."""
+    shapes: Sequence[QueryShape] = ()
+    """Other ways to put the questions than the plain one."""
+    repeat: int = 1
+    """How many times over they are asked in one look."""
+    insecure: bool = False
+    """Whether it holds only where any address has a name in a namespace's pod domain (CoreDNS: `pods insecure`)."""
 
 
 CASES = (
     NameCase(
         name="schema/version",
-        ids=("DNS-001", "DNS-002", "DNS-004"),
+        ids=("DNS-001", "DNS-002", "DNS-004", "DNS-005"),
         promise="The zone publishes the version of the specification it follows, whatever the letter case.",
         names=("=dns-version", "=DNS-Version"),
-        types=("TXT",),
+        types=("TXT", "A"),
     ),
     NameCase(
         name="zone/apex",
-        ids=("DNS-007", "DNS-011"),
+        ids=("DNS-007", "DNS-011", "DNS-008", "DNS-620"),
         promise="The apex of the zone exists: it has an SOA, and no addresses.",
         names=("=",),
-        types=("SOA", "A", "AAAA", "MX", "HTTPS"),
+        types=("SOA", "A", "AAAA", "MX", "HTTPS", "DS", "DNSKEY"),
     ),
     NameCase(
         name="zone/empty-nonterminals",
@@ -63,7 +72,7 @@ CASES = (
     ),
     NameCase(
         name="zone/unknown-service",
-        ids=("DNS-016", "DNS-018"),
+        ids=("DNS-016", "DNS-018", "DNS-024", "DNS-025"),
         promise="A Service that does not exist is NXDOMAIN for every type.",
         names=("nope",),
         types=("A", "AAAA", "SRV", "PTR", "NAPTR", "TYPE65280", *OTHERS),
@@ -99,13 +108,13 @@ CASES = (
     ),
     NameCase(
         name="clusterip/addresses",
-        ids=("DNS-101", "DNS-103", "DNS-109", "SVC-029"),
+        ids=("DNS-101", "DNS-103", "DNS-109", "DNS-105", "DNS-650", "SVC-029"),
         promise="A Service's name has its cluster addresses and nothing else; a family it lacks is NODATA.",
         names=("cip",),
     ),
     NameCase(
         name="clusterip/types",
-        ids=("DNS-106", "DNS-117", "DNS-119"),
+        ids=("DNS-106", "DNS-117", "DNS-119", "DNS-128", "DNS-133", "DNS-134"),
         promise="NodePort and affinity change nothing about names, and Services on the same pods do not mix.",
         names=("np", "cip", "cip-twin", "_http._tcp.np", "_http._tcp.cip-twin"),
         types=("A", "AAAA", "SRV"),
@@ -144,7 +153,7 @@ CASES = (
     ),
     NameCase(
         name="clusterip/srv",
-        ids=("DNS-120", "DNS-121", "DNS-122", "DNS-124", "DNS-130"),
+        ids=("DNS-120", "DNS-121", "DNS-122", "DNS-124", "DNS-130", "DNS-127"),
         promise="Each named port has an SRV record with the Service's own port and name.",
         names=("_http._tcp.cip", "_sip._udp.cip", "_s._sctp.cip-sctp", "_http._tcp.cip-map", "_http._tcp.np"),
         types=("SRV",),
@@ -159,50 +168,50 @@ CASES = (
     ),
     NameCase(
         name="clusterip/letter-case",
-        ids=("DNS-132", "DNS-608"),
+        ids=("DNS-132", "DNS-608", "DNS-229"),
         promise="Names are matched without regard to letter case.",
         names=("CIP", "_HTTP._TCP.Cip", "Hl", "Hl-0.HL"),
         types=("A", "SRV"),
     ),
     NameCase(
         name="clusterip/reverse",
-        ids=("DNS-136", "DNS-139"),
+        ids=("DNS-136", "DNS-139", "DNS-138", "DNS-143", "DNS-321"),
         promise="The reverse name of a cluster address names its Service, and only it.",
-        names=("PTR cip", "PTR cip-noep", "PTR np"),
-        types=("PTR",),
+        names=("PTR cip", "PTR cip-noep", "PTR np", "cip"),
+        types=("PTR", "A", "TXT"),
     ),
     NameCase(
         name="clusterip/other-types",
-        ids=("DNS-144", "DNS-019"),
+        ids=("DNS-144", "DNS-019", "DNS-622", "DNS-623"),
         promise="Types a Service's name does not own are NODATA.",
         names=("cip",),
-        types=OTHERS,
+        types=(*OTHERS, "TYPE65280"),
         absent=True,
     ),
     NameCase(
         name="headless/addresses",
-        ids=("DNS-201", "DNS-205", "SVC-110"),
+        ids=("DNS-201", "DNS-205", "DNS-028", "DNS-029", "DNS-030", "DNS-277", "DNS-651", "SVC-110"),
         promise="A headless Service's name has the addresses of its ready pods, and of no others.",
-        names=("hl", "hl-anon", "hl-map"),
+        names=("hl", "hl-anon", "hl-map", "cip"),
     ),
     NameCase(
         name="headless/nobody",
-        ids=("DNS-204", "DNS-248"),
+        ids=("DNS-204", "DNS-248", "DNS-209"),
         promise="A headless Service with nothing ready behind it does not exist.",
-        names=("hl-empty", "_http._tcp.hl-empty", "hl-allunready", "_http._tcp.hl-allunready"),
+        names=("hl-empty", "_http._tcp.hl-empty", "hl-allunready", "_http._tcp.hl-allunready", "hl-anno"),
         types=("A", "AAAA", "SRV", "HTTPS"),
         absent=True,
     ),
     NameCase(
         name="headless/published",
-        ids=("DNS-206", "DNS-207", "DNS-208"),
+        ids=("DNS-206", "DNS-207", "DNS-208", "DNS-276"),
         promise="publishNotReadyAddresses shows pods that are not ready, by every kind of name.",
-        names=("hl-pub", "_http._tcp.hl-pub", "pub-0.hl-pub", "PTR pub-0"),
+        names=("hl-pub", "_http._tcp.hl-pub", "pub-0.hl-pub", "PTR pub-0", "hl-pubun"),
         types=("A", "AAAA", "SRV", "PTR"),
     ),
     NameCase(
         name="headless/slices-by-hand",
-        ids=("DNS-217",),
+        ids=("DNS-217", "DNS-203"),
         promise="Slices written by hand are served, as far as they are ready.",
         names=("hl-slice", "_http._tcp.hl-slice"),
         types=("A", "AAAA", "SRV"),
@@ -221,10 +230,10 @@ CASES = (
     ),
     NameCase(
         name="headless/srv",
-        ids=("DNS-241", "DNS-242", "DNS-243", "DNS-244", "DNS-247"),
+        ids=("DNS-241", "DNS-242", "DNS-243", "DNS-244", "DNS-247", "DNS-246", "DNS-253"),
         promise="Each named port has an SRV record for every ready pod, with the port that accepts connections there.",
         names=("_http._tcp.hl", "_sip._udp.hl", "_http._tcp.hl-map"),
-        types=("SRV",),
+        types=("SRV", "A"),
     ),
     NameCase(
         name="headless/srv-absent",
@@ -235,7 +244,7 @@ CASES = (
     ),
     NameCase(
         name="headless/reverse",
-        ids=("DNS-260", "DNS-262"),
+        ids=("DNS-260", "DNS-262", "DNS-264", "DNS-373"),
         promise="The reverse name of a ready pod's address names the pod's own name.",
         names=("PTR hl-0", "PTR hl-1", "PTR anon"),
         types=("PTR",),
@@ -257,7 +266,7 @@ CASES = (
     ),
     NameCase(
         name="external/inside",
-        ids=("DNS-308", "DNS-309"),
+        ids=("DNS-308", "DNS-309", "DNS-302", "DNS-322"),
         promise="An ExternalName that points into the cluster is followed to its addresses.",
         names=("ext-in", "ext-hl"),
         types=("A",),
@@ -280,7 +289,7 @@ CASES = (
     ),
     NameCase(
         name="dual-stack/headless",
-        ids=("DNS-856", "DNS-857", "DNS-202"),
+        ids=("DNS-856", "DNS-857", "DNS-202", "DNS-274"),
         promise="A dual-stack headless Service and its hosts have addresses of both families.",
         names=("hl", "hl-0.hl"),
         needs=("dual",),

@@ -17,6 +17,7 @@ from harness.suite import (
     Difference,
     Family,
     Findings,
+    NotApplicable,
     QueryShape,
     Question,
     Seen,
@@ -30,7 +31,8 @@ from harness.suite import (
     resolve,
     zone_snapshot,
 )
-from suites.dns.cases import CASES, NameCase
+from suites.dns import cases, edges
+from suites.dns.cases import NameCase
 from suites.dns.zone import ZoneNames
 
 SPELLINGS = 16
@@ -41,17 +43,20 @@ def _param(case: NameCase) -> object:
     return pytest.param(case, marks=requirement(*case.ids, needs=case.needs, promise=case.promise), id=case.name)
 
 
-@pytest.mark.parametrize("case", [_param(case) for case in CASES])
+@pytest.mark.parametrize("case", [_param(case) for case in (*cases.CASES, *edges.CASES)])
 def test_names(arena: Arena, check: Check, cluster: ClusterFacts, zone: ZoneNames, case: NameCase) -> None:
     """The cluster DNS says what the API's objects call for, and nothing else."""
-    questions = [Question(zone(name), type_) for name in case.names for type_ in case.types]
-    shape = QueryShape(proto=case.proto)
+    if case.insecure and "pods insecure" not in cluster.fact("dns-settings").value:
+        raise NotApplicable("needs a cluster DNS that has a name for any pod address (CoreDNS: `pods insecure`)")
+    questions = [Question(zone(name), type_) for name in case.names for type_ in case.types] * case.repeat
+    shapes = case.shapes or (QueryShape(proto=case.proto),)
 
     def look() -> Findings:
-        objects, present = zone_snapshot(arena, "n"), not case.absent
+        objects, present = zone_snapshot(arena, case.spaces), not case.absent
         return Findings.joined(
             name_findings(arena, cluster, questions, client=client, shape=shape, snapshot=objects, present=present)
             for client in case.clients
+            for shape in shapes
         )
 
     check.eventually("names answered", look, within=check.waits.dns_program)

@@ -47,6 +47,10 @@ def _names(fault: str, case: str, *ids: str, scope: Scope = Scope.ARENA, outrigh
     return Row(fault=fault, test=test, ids=ids, layer=DNS, scope=scope, outright=outright)
 
 
+def _message(fault: str, test: str, *ids: str) -> Row:
+    return Row(fault=fault, test=f"dns/test_messages.py::{test}", ids=ids, layer=DNS, scope=Scope.EVERYWHERE)
+
+
 def _name_change(fault: str, test: str, *ids: str, outright: bool = False) -> Row:
     return Row(fault=fault, test=f"dns/test_changes.py::{test}", ids=ids, layer=DNS, over_time=True, outright=outright)
 
@@ -126,6 +130,14 @@ def _slices(fault: str, test: str, *ids: str, over_time: bool = False, outright:
     return Row(fault=fault, test=test, ids=ids, layer=SLICES, over_time=over_time, outright=outright)
 
 
+def _mirror(fault: str, test: str, *ids: str, over_time: bool = False) -> Row:
+    return Row(fault=fault, test=f"endpointslices/test_api.py::{test}", ids=ids, layer=SLICES, over_time=over_time)
+
+
+def _kept(test: str, *ids: str, fault: str = "services/F98", outright: bool = False) -> Row:
+    return Row(fault=fault, test=test, ids=ids, layer=API, outright=outright)
+
+
 def _table(fault: str, batch: str, *ids: str, outright: bool = False) -> Row:
     test = f"netpol/test_tables.py::test_table[{batch}]"
     return Row(fault=fault, test=test, ids=ids, layer=POLICY, outright=outright)
@@ -152,6 +164,36 @@ ROWS = (
     _names("dns/F-28", "headless/addresses", "DNS-201"),
     _names("dns/F-30", "clusterip/srv", "DNS-122"),
     _names("dns/F-40", "external/inside", "DNS-308"),
+    _names("dns/F-29", "headless/crowd", "DNS-252"),
+    _names("dns/F-72", "clusterip/addresses", "DNS-105"),
+    _names("dns/F-82", "headless/srv", "DNS-246"),
+    _names("dns/F-28", "headless/shared", "DNS-219"),
+    _names("dns/F-05", "zone/odd-labels", "DNS-035"),
+    _names("dns/F-40", "external/far", "DNS-310"),
+    _names("dns/F-48", "clusterip/twins", "DNS-118"),
+    _names("dns/F-25", "headless/published", "DNS-276"),
+    _names("dns/F-55", "transport/edns", "DNS-617", scope=Scope.EVERYWHERE),
+    _message("dns/F-52", "test_sizes_are_kept", "DNS-610", "DNS-613"),
+    _message("dns/F-55", "test_odd_messages[refused]", "DNS-616"),
+    _message("dns/F-08", "test_every_address_of_the_server", "DNS-436"),
+    Row(
+        fault="dns/F-48",
+        test="dns/test_messages.py::test_answers_repeat",
+        ids=("DNS-275",),
+        layer=DNS,
+    ),
+    Row(
+        fault="dns/F-35",
+        test="dns/test_resolver.py::test_pods_of_every_policy",
+        ids=("DNS-412", "DNS-414"),
+        layer=KUBELET,
+    ),
+    Row(
+        fault="services/F48",
+        test="dns/test_resolver.py::test_what_pods_may_not_wish_for",
+        ids=("DNS-413", "DNS-423"),
+        layer=API,
+    ),
     _names("dns/F-44", "zone/no-wildcards", "DNS-021"),
     _names("dns/F-48", "clusterip/types", "DNS-106"),
     _name_change("dns/F-16", "test_new_service", "DNS-701", outright=True),
@@ -333,6 +375,26 @@ ROWS = (
     _slices("services/F60", "test_deleted_slices_return", "EPS-003", over_time=True, outright=True),
     _slices("services/F63", "test_services_without_slices", "EPS-018"),
     _slices("services/F70", "test_split_by_ports", "EPS-012", outright=True),
+    _mirror("services/F59", "test_endpoints_are_mirrored", "EPS-028", "EPS-029", over_time=True),
+    _mirror("services/F59", "test_what_is_not_mirrored", "EPS-031", over_time=True),
+    _mirror("services/F61", "test_a_pod_on_a_vanished_node", "EPS-021"),
+    _mirror("services/F63", "test_changes_that_end_slices", "EPS-019", over_time=True),
+    _kept("endpointslices/test_api.py::test_slice_operations", "EPS-005", outright=True),
+    _kept("endpointslices/test_api.py::test_endpoints_operations", "EPS-035"),
+    _kept("services/test_operations.py::test_service_operations", "SVC-289", fault="services/F88"),
+    Row(
+        fault="services/F51",
+        test="services/test_operations.py::test_addresses_are_in_the_books",
+        ids=("SVC-291",),
+        layer=API,
+        params={"leak": True},
+    ),
+    Row(
+        fault="services/F70",
+        test="network/test_proxy.py::test_pods_and_services_are_proxied",
+        ids=("NET-059",),
+        layer=SLICES,
+    ),
     _table("policy/3", "blocks", "POL-253"),
     _table("policy/12", "ports", "POL-323"),
     _table("policy/19", "ports", "POL-331"),

@@ -29,6 +29,10 @@ needs_namespaces = pytest.mark.skipif(refusal() is not None, reason=str(refusal(
 
 SELECTION = (
     "suites/dns/test_names.py::test_names[clusterip/reverse]",
+    "suites/endpointslices/test_api.py::test_endpoints_operations",
+    "suites/endpointslices/test_api.py::test_slice_operations",
+    "suites/network/test_proxy.py",
+    "suites/services/test_operations.py",
     "suites/endpointslices/test_slices.py::test_conditions_follow_a_pods_life",
     "suites/endpointslices/test_slices.py::test_deleted_slices_return",
     "suites/endpointslices/test_slices.py::test_edits_are_reverted",

@@ -105,7 +105,7 @@ def _handler(call: Call) -> Handler:
         sub = call.resource.subresource(call.subresource)
         if sub is None:
             raise unknown_resource()
-        if call.verb not in sub.verbs:
+        if call.verb not in sub.verbs and (call.subresource, call.verb) != ("proxy", "options"):
             raise method_not_allowed()
         return SUBRESOURCES.get(call.subresource) or VERBS[call.verb]
     everywhere = call.resource.namespaced and call.namespace is None

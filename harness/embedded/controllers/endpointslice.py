@@ -70,6 +70,8 @@ class SliceController:
         changes: list[Change] = []
         for service in snapshot.in_namespace("services", namespace):
             mine = _mine(service, snapshot)
+            if faults.vanished_node_blocks(snapshot, service):
+                continue
             if is_selected_service(service, snapshot):
                 changes += self._unless_lost(service, snapshot, reconcile_service(service, mine, snapshot))
             elif service["spec"].get("type") == "ExternalName":

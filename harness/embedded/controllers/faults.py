@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.embedded.api.faults import active
+from harness.embedded.controllers.selectors import has_all
 from harness.embedded.controllers.snapshot import Obj, Snapshot
 
 RESOURCE = "faults.faults.harness.dev"
@@ -41,6 +42,17 @@ def external_name_selects(snapshot: Snapshot, service: Obj) -> bool:
 def first_pod_names_the_port(snapshot: Snapshot, namespace: str) -> bool:
     """services/F70: a named target port is looked up in the first pod only, for all of them."""
     return is_active(snapshot, "services/F70", namespace)
+
+
+def vanished_node_blocks(snapshot: Snapshot, service: Obj) -> bool:
+    """services/F61: one selected pod on a node that does not exist keeps all slices of its Service as they are."""
+    namespace = service["metadata"]["namespace"]
+    if not is_active(snapshot, "services/F61", namespace):
+        return False
+    selected = service["spec"].get("selector") or {}
+    pods = (p for p in snapshot.in_namespace("pods", namespace) if has_all(selected, p["metadata"].get("labels") or {}))
+    names = {str(pod["spec"].get("nodeName") or "") for pod in pods} - {""}
+    return any(snapshot.get("nodes", name) is None for name in names)
 
 
 def mirror_is_stuck(snapshot: Snapshot, namespace: str) -> bool:

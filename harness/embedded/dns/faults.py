@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.effects.clock import Clock
 from harness.embedded.api.faults import RESOURCE, active
-from harness.embedded.dns.records import Answer, Name, Rcode, Record, Soa, Type, folded
+from harness.embedded.dns.records import Answer, Name, Rcode, Record, Soa, Srv, Type, folded
 from harness.embedded.dns.wire import Asked
 from harness.embedded.dns.zone import HEALTHY, Quirks
 
@@ -55,6 +55,14 @@ class Planted:
             wildcards=self.on("dns/F-44", namespace),
         )
 
+    def drops(self, wire: bytes) -> bool:
+        """dns/F-55: questions with anything besides the question itself, an OPT record for one, are not answered."""
+        return any(wire[6:12]) and self.on("dns/F-55", None)
+
+    def overflows(self) -> bool:
+        """dns/F-52: datagrams are as large as the answer, whatever the client takes."""
+        return self.on("dns/F-52", None)
+
     def hangs_up(self) -> bool:
         """dns/F-08: connections over TCP are closed without an answer."""
         return self.on("dns/F-08", None)
@@ -83,6 +91,9 @@ class Memory:
             ("dns/F-05", _empty_not_missing),
             ("dns/F-19", self._remember_missing),
             ("dns/F-28", _twice),
+            ("dns/F-29", _weightless),
+            ("dns/F-72", _lasting),
+            ("dns/F-82", _false_addition),
             ("dns/F-40", _flat),
             ("dns/F-48", self._cross),
         ):
@@ -135,6 +146,26 @@ def _twice(asked: Asked, answer: Answer, params: Obj) -> Answer:
     """F-28: every record is given twice."""
     del asked, params
     return replace(answer, answer=tuple(record for record in answer.answer for _ in range(2)))
+
+
+def _weightless(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-29: a share of the weight that is rounded down to nothing."""
+    del asked, params
+    changed = (replace(r, data=replace(r.data, weight=0)) if isinstance(r.data, Srv) else r for r in answer.answer)
+    return replace(answer, answer=tuple(changed))
+
+
+def _lasting(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-72: records that are to be kept for a day."""
+    del asked, params
+    return replace(answer, answer=tuple(replace(record, ttl=86400) for record in answer.answer))
+
+
+def _false_addition(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-82: what is added to an answer belongs to somebody else."""
+    del params
+    stray = tuple(replace(r, owner=("stray", *asked.qname)) for r in answer.additional)
+    return replace(answer, additional=stray)
 
 
 def _flat(asked: Asked, answer: Answer, params: Obj) -> Answer:

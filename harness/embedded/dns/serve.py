@@ -78,11 +78,13 @@ class DnsServer:
         await self._view.stop()
 
     def answer(self, wire: bytes, *, stream: bool, v6: bool = False) -> bytes | None:
-        """The message that answers another."""
+        """The message that answers another; None where none is given."""
+        if self._planted.drops(wire):
+            return None
         return respond(
             wire,
             self._view.zone,
-            stream=stream,
+            stream=stream or self._planted.overflows(),
             shuffle=self._shuffle,
             upstream=closed_world,
             bend=self._memory.bend,

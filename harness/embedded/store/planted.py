@@ -4,13 +4,14 @@ A Fault's spec: `id` ("dns/F-03"), `params`, `namespaces` and `nodes` (empty: ev
 Expiry is not judged here: the object of an expired fault is deleted.
 
 | id           | what breaks                                                                        | where      |
-| services/F48 | rules of Services and their endpoints are not applied: what is forbidden is stored | writing.py |
+| services/F48 | rules of Services, endpoints and pods are not applied: what is forbidden is stored  | writing.py |
 | services/F51 | the allocator forgets what is in use; with `leak`, it never takes back what is not  | writing.py |
 | services/F76 | a change of a Service's type leaves fields that the new type cannot have           | writing.py |
 | services/F77 | new Services lack some defaults, replaced ones what the client left out             | writing.py |
 | services/F88 | a change of a Service's status is answered and not kept                             | writing.py |
 | policy/51    | a new policy for both directions is stored as one for ingress                      | writing.py |
 | policy/97    | rules of NetworkPolicies are not applied, and their generation stands still        | writing.py |
+| services/F98 | a change of EndpointSlices or Endpoints is answered and not kept                    | writing.py |
 | ingress/1    | rules of Ingresses and IngressClasses are not applied                               | writing.py |
 | ingress/2    | a new Ingress without a class stays without one                                     | writing.py |
 | ingress/3    | of two default IngressClasses the older one is taken                                | writing.py |
@@ -33,12 +34,14 @@ BARE = "services/F77"
 STATUS_LOST = "services/F88"
 INGRESS_ASSUMED = "policy/51"
 UNRULED = "policy/97"
+UNKEPT = "services/F98"
 LAWLESS = "ingress/1"
 NO_DEFAULT_CLASS = "ingress/2"
 OLD_DEFAULT_CLASS = "ingress/3"
 OBLIVIOUS = "ingress/4"
 
-UNCHECKED_KINDS = frozenset({"Service", "EndpointSlice", "Endpoints"})
+UNCHECKED_KINDS = frozenset({"Service", "EndpointSlice", "Endpoints", "Pod"})
+UNKEPT_KINDS = frozenset({"EndpointSlice", "Endpoints"})
 INGRESS_KINDS = frozenset({"Ingress", "IngressClass"})
 LEFT_OUT = ("sessionAffinity", "internalTrafficPolicy", "externalTrafficPolicy", "allocateLoadBalancerNodePorts")
 

@@ -245,10 +245,7 @@ class Writer:
         ages = resource.generation and write.subresource != "binding" and not self._is_unruled(resource, new)
         if ages and _wishes(resource, new) != _wishes(resource, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        forgotten = resource.kind in planted.INGRESS_KINDS and self._broken(planted.OBLIVIOUS, new) is not None
-        if resource.kind == "Service" and write.subresource == "status":
-            forgotten = self._broken(planted.STATUS_LOST, new) is not None
-        if write.dry_run or forgotten:
+        if write.dry_run or self._is_forgotten(resource, new, write):
             _undo(claim)
             return new
         if claim is not None:
@@ -256,6 +253,14 @@ class Writer:
         self._ledger.entered(resource, new, old, self.now())
         self._storage.put(resource, new, old)
         return self.remove(resource, new) if deletion.is_finished(resource, new) else new
+
+    def _is_forgotten(self, resource: Resource, new: Object, write: Write) -> bool:
+        """Whether a planted fault keeps a change from being kept."""
+        if resource.kind in planted.INGRESS_KINDS:
+            return self._broken(planted.OBLIVIOUS, new) is not None
+        if (resource.kind, write.subresource) == ("Service", "status"):
+            return self._broken(planted.STATUS_LOST, new) is not None
+        return resource.kind in planted.UNKEPT_KINDS and self._broken(planted.UNKEPT, new) is not None
 
     def _validate(self, resource: Resource, new: Object, old: Object | None, *, part: str = "") -> None:
         """Check metadata and the rules of the kind: of the whole object, or of its status. Raises ApiError 422."""

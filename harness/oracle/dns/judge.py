@@ -175,8 +175,16 @@ def _apex_soa(expected: Expected, observed: Answer) -> list[Difference]:
     owners = [canonical_name(each.owner) for each in observed.answer if each.type == "SOA"]
     if owners != [expected.zone] or len(observed.answer) != 1:
         seen = ", ".join(f"{each.owner} {each.type}" for each in observed.answer) or "nothing"
-        found.append(Difference("answer", f"one SOA of {expected.zone}", seen, expected.rule))
-    return found
+        return [*found, Difference("answer", f"one SOA of {expected.zone}", seen, expected.rule)]
+    return found + _soa_numbers(observed.answer[0].canonical())
+
+
+def _soa_numbers(soa: Record) -> list[Difference]:
+    """Serial, refresh, retry, expire, minimum: numbers, and those that are intervals not zero."""
+    words = soa.rdata.split()[2:]
+    if len(words) == 5 and all(each.isdigit() for each in words) and all(int(each) > 0 for each in words[1:4]):
+        return []
+    return [Difference("SOA", "a serial and four intervals", soa.rdata, "RFC 1035 3.3.13")]
 
 
 def _not_ours(expected: Expected, observed: Answer) -> list[Difference]:

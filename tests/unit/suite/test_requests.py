@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from harness.kube.errors import Conflict, Forbidden, Invalid, ServerProblem, StatusError
+from harness.kube.resources import Served
 from harness.model.outcome import Verdict
 from harness.suite.arena import Arena
 from harness.suite.requests import (
@@ -33,6 +34,9 @@ class Api:
 
     trouble: StatusError | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def served_kind(self, obj: Mapping[str, Any]) -> Served:
+        return Served("", "v1", "things", str(obj.get("kind", "")))
 
     def create(self, obj: Mapping[str, Any], **how: Any) -> Mapping[str, Any]:
         self.asked.append({"namespace": obj["metadata"]["namespace"], **how})

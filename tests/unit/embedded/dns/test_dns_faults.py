@@ -94,6 +94,43 @@ def test_a_static_fault_shows_while_it_is_planted(
     assert look() == before
 
 
+def test_f29_weights_vanish(broken: Broken) -> None:
+    """SRV records have a weight of nothing while it is planted."""
+
+    def weights() -> set[int]:
+        return {record.data.weight for record in broken.ask("_http._tcp.hl.$", "SRV").answer}
+
+    assert 0 not in weights()
+    broken.plant("dns/F-29")
+    assert weights() == {0}
+
+
+def test_f72_records_last_a_day(broken: Broken) -> None:
+    """Lifetimes are far beyond what is configured."""
+    broken.plant("dns/F-72")
+    assert {record.ttl for record in broken.ask("web.$").answer} == {86400}
+
+
+def test_f82_additions_are_somebody_elses(broken: Broken) -> None:
+    """The names in the additional section are none of the answer's targets."""
+    healthy = {record.owner for record in broken.ask("_http._tcp.hl.$", "SRV").additional}
+    broken.plant("dns/F-82")
+    stray = {record.owner for record in broken.ask("_http._tcp.hl.$", "SRV").additional}
+    assert healthy and stray and not healthy & stray
+
+
+def test_f52_and_f55_concern_whole_messages(broken: Broken) -> None:
+    """Sizes are ignored, and questions with an OPT record dropped, only while it is planted for every namespace."""
+    plain, with_opt = b"\0" * 12, b"\0" * 11 + b"\1"
+    assert not broken.planted.overflows() and not broken.planted.drops(with_opt)
+    broken.plant("dns/F-52")
+    assert broken.planted.overflows()
+    broken.plant("dns/F-55")
+    assert broken.planted.drops(with_opt) and not broken.planted.drops(plain)
+    broken.plant("dns/F-55", namespaces=["n"])
+    assert not broken.planted.drops(with_opt)
+
+
 def test_a_fault_stays_in_its_scope(broken: Broken) -> None:
     """Other namespaces and other nodes' servers are not touched."""
     broken.plant("dns/F-03", namespaces=["m"])
