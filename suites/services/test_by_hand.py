@@ -6,6 +6,8 @@ groups 1.2.4 to 1.2.6.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.suite import (
     Arena,
     Check,
@@ -35,6 +37,8 @@ from suites.services.by_hand import (
 
 CLIENTS = ("y/a", "y/b", "y/c")
 """One on each of three nodes; none of them is a backend here."""
+HEADLESS_LABEL = "service.kubernetes.io/headless"
+"""On a slice: for names alone, proxies leave it (and before 1.35 Services that have it)."""
 TWO_PORTS = [HTTP, {"name": "other", "port": 81, "targetPort": 81}]
 
 
@@ -164,19 +168,25 @@ def _still(arena: Arena, ask: Tcp | Send, *, by: str) -> Findings:
 
 @requirement("SVC-115", "SVC-116")
 def test_left_to_another_proxy(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
-    """The cluster's proxy keeps away from Services labelled as headless or another proxy's, until the label goes."""
+    """The cluster's proxy keeps away from headless slices and from another proxy's Services, until the label goes."""
     family = cluster.families[0]
-    labels = {
-        "headless": {"service.kubernetes.io/headless": ""},
-        "anothers": {"service.kubernetes.io/service-proxy-name": "another"},
-    }
-    spec = {"ports": [HTTP], "selector": {"app": "agent"}, "ipFamilies": [str(family)]}
-    arena.apply(*(service(name, spec, labels=marks) for name, marks in labels.items()), service("plain", spec))
-    dead = dict.fromkeys(labels, by(CLIENTS[:1], family, answered=False))
-    delivered(arena, check, "left alone", {"plain": by(CLIENTS, family), **dead})
-    for name, marks in labels.items():
-        arena.patch("services", name, {"metadata": {"labels": dict.fromkeys(marks)}})
-    delivered(arena, check, "taken over", dict.fromkeys(labels, by(CLIENTS, family)))
+    mark = "service.kubernetes.io/service-proxy-name"
+    selected = {"ports": [HTTP], "selector": {"app": "agent"}, "ipFamilies": [str(family)]}
+    several = slice_of("headless", [endpoint(arena, ref, family) for ref in ("x/b", "x/c")], family=family)
+    labels = several["metadata"]["labels"]
+    aside = {**several, "metadata": {**several["metadata"], "labels": {**labels, HEADLESS_LABEL: ""}}}
+    arena.apply(
+        service("plain", selected),
+        service("headless", {"ports": [HTTP], "ipFamilies": [str(family)]}),
+        aside,
+        service("anothers", selected, labels={mark: "another"}),
+    )
+    # Whoever stands aside may refuse or leave packets to others: that nobody answers is all there is to it.
+    dead = [replace(each, refusal=False) for each in by(CLIENTS[:1], family, answered=False)]
+    delivered(arena, check, "left alone", {"plain": by(CLIENTS, family), "headless": dead, "anothers": dead})
+    arena.apply(several)
+    arena.patch("services", "anothers", {"metadata": {"labels": {mark: None}}})
+    delivered(arena, check, "taken over", dict.fromkeys(("headless", "anothers"), by(CLIENTS, family)))
 
 
 @requirement("SVC-309", needs=("dual",))

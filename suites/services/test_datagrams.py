@@ -6,6 +6,7 @@ translates has to clear what leads to endpoints that are gone, and nothing else.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,9 +44,9 @@ def udp_slice(arena: Arena, name: str, family: Family, *refs: str, port: int = 8
     return slice_of(name, several, ports=[{"name": "udp", "port": port, "protocol": "UDP"}], family=family)
 
 
-@requirement("SVC-202", "SVC-204", "SVC-205", "SVC-206", "SVC-208", needs=("nodes2",))
+@requirement("SVC-202", "SVC-204", "SVC-205", "SVC-208", needs=("nodes2",))
 def test_flows_follow_endpoints(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
-    """A flow finds the first ready endpoint, a new target port, and whoever comes after nobody; others are let be."""
+    """A flow finds the first ready endpoint, a new target port, and another endpoint; other flows are let be."""
     family = cluster.families[0]
     spec = {"ports": [DATAGRAM], "ipFamilies": [str(family)]}
     made = arena.apply(
@@ -64,7 +65,6 @@ def test_flows_follow_endpoints(arena: Arena, check: Check, cluster: ClusterFact
     steps: list[tuple[str, dict[str, Any], str, int, str]] = [
         ("first ready endpoint", udp_slice(arena, "svc", family, "x/a"), "x/a", 80, "x/c"),
         ("target port changed", udp_slice(arena, "svc", family, "x/a", port=81), "x/a", 81, "x/c"),
-        ("nobody left", udp_slice(arena, "svc", family), "", 0, "x/c"),
         ("somebody else", udp_slice(arena, "svc", family, "x/b"), "x/b", 80, "z/a"),
     ]
     for what, changed, who, port, local in steps:
@@ -80,6 +80,20 @@ def test_flows_follow_endpoints(arena: Arena, check: Check, cluster: ClusterFact
         Difference(f"flow {port} of another Service", str(rest[port]), str(who), RULE) for port, who in moved.items()
     ]
     check.now(Findings(tuple(wrong), frozenset({Symptom.WRONG_BACKEND, Symptom.SLICES_RIGHT} if wrong else ())))
+
+
+@requirement("SVC-206")
+def test_flows_end_with_the_last_endpoint(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
+    """With the last endpoint gone nobody answers a flow, and whoever comes later does."""
+    family = cluster.families[0]
+    made = arena.apply(
+        service("svc", {"ports": [DATAGRAM], "ipFamilies": [str(family)]}), udp_slice(arena, "svc", family, "x/a")
+    )
+    front = (str(made[0]["spec"]["clusterIP"]), 80)
+    for what, refs, who in (("served", ["x/a"], "x/a"), ("nobody left", [], ""), ("served again", ["x/b"], "x/b")):
+        arena.apply(udp_slice(arena, "svc", family, *refs))
+        look = functools.partial(_flows, arena, {front: (who, 80 if who else 0)})
+        check.eventually(what, look, within=check.waits.service_program)
 
 
 def _entry(arena: Arena, cluster: ClusterFacts) -> str:

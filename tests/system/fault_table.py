@@ -92,9 +92,8 @@ def _platform(fault: str, test: str, *ids: str, layer: str = PROXY, scope: Scope
     return Row(fault=fault, test=f"services/test_platform.py::{test}", ids=ids, layer=layer, scope=scope)
 
 
-def _datagrams(fault: str, *ids: str) -> Row:
-    test = "services/test_datagrams.py::test_flows_follow_endpoints"
-    return Row(fault=fault, test=test, ids=ids, layer=PROXY, over_time=True)
+def _datagrams(fault: str, test: str, *ids: str) -> Row:
+    return Row(fault=fault, test=f"services/test_datagrams.py::{test}", ids=ids, layer=PROXY, over_time=True)
 
 
 def _from_nodes(fault: str, *ids: str) -> Row:
@@ -308,9 +307,10 @@ ROWS = (
     _platform("services/F86", "test_pods_are_told_of_services", "SVC-028", layer=KUBELET),
     _platform("services/F88", "test_services_are_found_and_go_together", "SVC-289", layer=API),
     _service("services/F68", "clusterip/all-backends", "SVC-001"),
-    _datagrams("services/F25", "SVC-206"),
-    _datagrams("services/F29", "SVC-205"),
-    _datagrams("services/F30", "SVC-208"),
+    _datagrams("services/F25", "test_flows_end_with_the_last_endpoint", "SVC-206"),
+    _datagrams("services/F25", "test_flows_follow_endpoints", "SVC-202", "SVC-204"),
+    _datagrams("services/F29", "test_flows_follow_endpoints", "SVC-205"),
+    _datagrams("services/F30", "test_flows_follow_endpoints", "SVC-208"),
     _from_nodes("services/F11", "SVC-004"),
     _from_nodes("services/F06", "SVC-082"),
     _from_nodes("services/F78", "SVC-151"),

@@ -50,8 +50,7 @@ def _service(service: Object, broken: Broken) -> Object:
     if broken.here(faults.RANGES_IGNORED, space):
         spec = {key: value for key, value in spec.items() if key != "loadBalancerSourceRanges"}
     if broken.here(faults.LABELS_IGNORED, space):
-        labels = {k: v for k, v in (metadata.get("labels") or {}).items() if k not in {OTHER_PROXY, HEADLESS}}
-        metadata = {**metadata, "labels": labels}
+        metadata = _without(metadata, OTHER_PROXY)
     if broken.here(faults.MODE_IGNORED, space):
         ingress = (status.get("loadBalancer") or {}).get("ingress") or ()
         status = {"loadBalancer": {"ingress": [{**entry, "ipMode": "VIP"} for entry in ingress]}}
@@ -82,7 +81,14 @@ def _slice(one: Object, broken: Broken, sticky: set[tuple[str, str]]) -> Object:
     hints = broken.params(faults.HINTS, space)
     if hints is not None:
         changed = (_always_hinted if hints.get("always") else _unhinted)(changed)
-    return {**one, "endpoints": changed}
+    metadata = one["metadata"]
+    if broken.here(faults.LABELS_IGNORED, space):
+        metadata = _without(metadata, HEADLESS)
+    return {**one, "metadata": metadata, "endpoints": changed}
+
+
+def _without(metadata: Object, label: str) -> Object:
+    return {**metadata, "labels": {key: each for key, each in (metadata.get("labels") or {}).items() if key != label}}
 
 
 def _conditions(endpoint: Object) -> Mapping[str, Any]:

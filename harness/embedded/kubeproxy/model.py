@@ -123,7 +123,7 @@ def is_served(service: Object) -> bool:
     spec = service["spec"]
     if spec.get("type") == "ExternalName" or spec.get("clusterIP") in {None, "", "None"}:
         return False
-    return OTHER_PROXY not in labels and HEADLESS not in labels
+    return OTHER_PROXY not in labels  # the other label counts on slices (since 1.35)
 
 
 def _name(obj: Object) -> tuple[str, str]:

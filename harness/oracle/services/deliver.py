@@ -58,7 +58,7 @@ def deliver(
         return _nobody(client, Failure.DEAD, reason)
     if via is Via.LOAD_BALANCER and (reason := _outside_ranges(service, client, family)):
         return _nobody(client, Failure.DEAD, reason)
-    endpoints = _endpoints(snapshot, service, chosen, family)
+    endpoints = _endpoints(snapshot, service, chosen, family, headless=via is Via.HEADLESS)
     if via is Via.HEADLESS:
         ready = [each for each in endpoints if each.ready]
         return _delivery(
@@ -101,9 +101,8 @@ def _port(service: Raw, port: int | str, protocol: str) -> Mapping[str, Any] | N
 
 
 def _not_proxied(service: Raw) -> str:
-    for label in (PROXY_NAME_LABEL, HEADLESS_LABEL):
-        if label in labels_of(service):
-            return f"label {label}: the cluster's proxy stands aside"
+    if PROXY_NAME_LABEL in labels_of(service):
+        return f"label {PROXY_NAME_LABEL}: the cluster's proxy stands aside"
     return ""
 
 
@@ -117,12 +116,17 @@ def _outside_ranges(service: Raw, client: Client, family: Family) -> str:
     return f"loadBalancerSourceRanges do not hold {client.text}"
 
 
-def _endpoints(snapshot: Snapshot, service: Raw, port: Mapping[str, Any], family: Family) -> list[_Endpoint]:
-    """The endpoints of one port in one family: by port name and protocol, first address only, no address twice."""
+def _endpoints(
+    snapshot: Snapshot, service: Raw, port: Mapping[str, Any], family: Family, *, headless: bool
+) -> list[_Endpoint]:
+    """The endpoints of one port in one family: by port name and protocol, first address only, no address twice.
+
+    Slices labelled as headless are for names alone: proxies do not look at them.
+    """
     wanted = (port.get("name") or "", port.get("protocol") or "TCP")
     found: dict[tuple[str, int], _Endpoint] = {}
     for each in snapshot.slices_of(namespace_of(service), name_of(service)):
-        if each.get("addressType") != family:
+        if each.get("addressType") != family or (HEADLESS_LABEL in labels_of(each) and not headless):
             continue
         numbers = [
             one["port"]
@@ -204,6 +208,9 @@ def _external_local(
 
 
 def _left_open(service: Raw, via: Via) -> str:
+    if HEADLESS_LABEL in labels_of(service):
+        # kubernetes/kubernetes#134623: the label was meant for slices; proxies before 1.35 heed it on Services, too.
+        return f"label {HEADLESS_LABEL} on a Service: proxies before 1.35 stand aside, later ones look at slices"
     if via is not Via.LOAD_BALANCER:
         return ""
     ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()

@@ -107,11 +107,14 @@ def test_what_breaks(
     assert ends(services, items, *flow, planted, zone="z-b") == broken
 
 
-@pytest.mark.parametrize("label", ["service.kubernetes.io/headless", "service.kubernetes.io/service-proxy-name"])
-def test_labels_ignored(label: str) -> None:
-    """services/F81: a Service that is another proxy's is served all the same."""
-    one = service("s", 1)
-    one["metadata"]["labels"] = {label: "x"}
+def test_labels_ignored() -> None:
+    """services/F81: a Service that is another proxy's is served all the same, by slices that are no proxy's, too."""
+    one, headless = service("s", 1), slices("s", "b")
+    for each in headless:
+        each["metadata"]["labels"]["service.kubernetes.io/headless"] = ""
+    assert ends([one], headless, A, IP) == {"REJECT"}
+    assert ends([one], headless, A, IP, 80, fault(faults.LABELS_IGNORED)) == {B}
+    one["metadata"]["labels"] = {"service.kubernetes.io/service-proxy-name": "x"}
     assert ends([one], slices("s", "b"), A, IP) == {"DROP"}
     assert ends([one], slices("s", "b"), A, IP, 80, fault(faults.LABELS_IGNORED)) == {B}
 

@@ -23,7 +23,7 @@ def snapshot(services: list[dict[str, Any]], items: list[dict[str, Any]], **chan
         ({}, {}, True),
         ({"type": "ExternalName", "clusterIP": ""}, {}, False),
         ({"clusterIP": "None"}, {}, False),
-        ({}, {"service.kubernetes.io/headless": ""}, False),
+        ({}, {"service.kubernetes.io/headless": ""}, True),
         ({}, {"service.kubernetes.io/service-proxy-name": "x"}, False),
     ],
 )

@@ -64,7 +64,6 @@ TABLE: list[tuple[str, dict[str, Any], str, Via, dict[str, Any], set[str], Failu
     ("SVC-091", LOCAL_IN, "p91", Via.CLUSTER_IP, {}, NONE, Failure.DEAD),
     ("SVC-092", LOCAL_IN, "B", Via.CLUSTER_IP, {}, ONE_B, Failure.DEAD),
     ("SVC-096", LOCAL_IN, "B", NP, {"entry": "C"}, TWO, Failure.REFUSED),
-    ("SVC-115", {"labels": {"service.kubernetes.io/headless": ""}}, "p90", Via.CLUSTER_IP, {}, NONE, Failure.DEAD),
     (
         "SVC-116",
         {"labels": {"service.kubernetes.io/service-proxy-name": "o"}},
@@ -136,6 +135,19 @@ def test_without_endpoints_dialling_is_refused(via: Via, policy: dict[str, Any])
     assert ask(world(slice_of()), service(), "X", LB).failure is Failure.DEAD
     assert ask(world(slice_of()), service(), "p90", LB).failure is Failure.REFUSED
     assert ask(world(slice_of()), service(**LOCAL_OUT), "X", NP, entry="A").failure is Failure.DEAD
+
+
+def test_slices_for_names_alone_are_no_proxys() -> None:
+    """Slices labelled as headless have nobody who answers at an address (SVC-115); a Service's label says little."""
+    label = {"service.kubernetes.io/headless": ""}
+    aside = slice_of(endpoint("e1", "A"), endpoint("e2", "B"))
+    aside["metadata"]["labels"].update(label)
+    found = ask(world(aside), service(), "p90", Via.CLUSTER_IP)
+    assert (pods(found), found.failure) == (NONE, Failure.REFUSED)
+    assert pods(ask(world(aside), service(clusterIP="None"), "p90", Via.HEADLESS)) == TWO
+    found = ask(world(), service(labels=label), "p90", Via.CLUSTER_IP)
+    assert pods(found) == TWO
+    assert "1.35" in found.undefined
 
 
 def test_terminating_backends_serve_only_when_nothing_is_ready() -> None:
