@@ -104,7 +104,10 @@ def name_findings(
 def _stale(arena: Arena, snapshot: Snapshot) -> Findings | None:
     """What is wrong with the slices of the arena's own Services, if anything is."""
     ours = set(arena.namespaces.values())
-    of_services = [each for each in snapshot.services if namespace_of(each) in ours]
+    # An ExternalName follows no slices; real controllers (1.36) leave those of its former self.
+    of_services = [
+        each for each in snapshot.services if namespace_of(each) in ours and each["spec"].get("type") != "ExternalName"
+    ]
     judged = [found for each in of_services if (found := slices_judged(snapshot, each))]
     return Findings.joined(judged) if judged else None
 

@@ -22,6 +22,7 @@ from harness.suite import (
     requirement,
     service,
     service_findings,
+    slice_findings,
 )
 
 HTTP = {"name": "http", "port": 80, "protocol": "TCP"}
@@ -127,23 +128,49 @@ def test_the_api_servers_own(arena: Arena, check: Check) -> None:
 
 
 @requirement("EPS-019")
-def test_changes_that_end_slices(arena: Arena, check: Check, cluster: ClusterFacts) -> None:
-    """A Service that becomes an ExternalName loses its slices; one that loses its selector keeps what it had."""
-    selected = {"selector": {"app": "agent"}, "ports": [HTTP]}
-    arena.apply(service("svc", selected), service("kept", selected))
+def test_changes_that_end_slices(arena: Arena, check: Check) -> None:
+    """Slices follow pods no longer once a Service is an ExternalName or has no selector; without one they are kept."""
+    selected = {"selector": {"part": "one"}, "ports": [HTTP]}
+    arena.label("x/a", {"part": "one"})
+    left = ("alias", "bare")
+    arena.apply(*(service(name, selected) for name in left))
     check.eventually(
-        "delivers", lambda: service_findings(arena, "svc", [Dial("y/b")]), within=check.waits.endpoints_program
+        "slices are there",
+        lambda: Findings.joined(slice_findings(arena, name) for name in left),
+        within=check.waits.endpoints_program,
     )
-    arena.patch("services", "svc", {"spec": {"type": "ExternalName", "externalName": "a.example", "clusterIP": None}})
-    arena.patch("services", "kept", {"spec": {"selector": None}})
+    alias = {"type": "ExternalName", "externalName": "a.example", "clusterIP": None, "clusterIPs": None}
+    arena.patch("services", "alias", {"spec": alias})
+    arena.patch("services", "bare", {"spec": {"selector": None}})
+    # Whoever has slices for a Service that came later has seen these changes.
+    arena.apply(service("followed", selected))
+    check.eventually("changes seen", lambda: slice_findings(arena, "followed"), within=check.waits.endpoints_program)
+    arena.label("x/b", {"part": "one"})
+    newcomer = set(arena.pods["x/b"].addresses)
 
     def look() -> Findings:
-        left = {name: len(_slices(arena, name)) for name in ("svc", "kept")}
-        rows = ((name, want) for name, want in (("svc", left["svc"] == 0), ("kept", left["kept"] > 0)) if not want)
-        found = tuple(Difference(f"slices of {name}", "EPS-019", str(left[name])) for name, _ in rows)
-        return Findings(found, frozenset({Symptom.SLICES_WRONG} if found else ()))
+        held = {name: _addresses(arena, name) for name in left}
+        wrong = [
+            Difference(f"slices of {name}", "without x/b", ", ".join(sorted(held[name])), "EPS-019")
+            for name in left
+            if held[name] & newcomer
+        ]
+        if not held["bare"]:
+            wrong.append(Difference("slices of bare", "kept", "gone", "EPS-019"))
+        follower = slice_findings(arena, "followed")
+        return Findings.joined([follower, Findings(tuple(wrong), frozenset({Symptom.SLICES_WRONG} if wrong else ()))])
 
-    check.eventually("slices ended", look, within=check.waits.endpoints_program)
+    check.eventually("the other Service has followed", look, within=check.waits.endpoints_program)
+
+
+def _addresses(arena: Arena, name: str) -> set[str]:
+    """What the slices of a Service hold."""
+    return {
+        address
+        for each in _slices(arena, name)
+        for endpoint in each.get("endpoints") or ()
+        for address in endpoint["addresses"]
+    }
 
 
 @requirement("EPS-020")
