@@ -41,7 +41,7 @@ ASKED = {
 """One test of each area."""
 
 KNOWN = {"SVC-206"}
-"""Broken on this cluster with its API server at peace, too: kube-proxy 1.36 leaves flows to Services without endpoints."""
+"""Broken with the API server at peace, too: kube-proxy 1.36 leaves flows to Services without endpoints."""
 
 IMPATIENT = [
     word
