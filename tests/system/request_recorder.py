@@ -50,7 +50,7 @@ def parsed(method: str, path: str, query: Mapping[str, Any], body: Any = None) -
     if plural == "namespaces":
         space = ""
     common = {"group": group, "namespace": space, "name": name, "dry_run": bool(query.get("dryRun")), "body": body}
-    resource = "/".join([plural, *names[1:]])
+    resource = "/".join([plural, *names[1:2]])  # what follows `proxy` is not the API server's
     for verb in _verbs(method, name, query):
         yield Asked(verb, resource, **common)  # type: ignore[arg-type]  # each of its own type
 

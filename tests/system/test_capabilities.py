@@ -90,6 +90,7 @@ def test_the_api_tells_the_rest(standing: Standing) -> None:
         "hostnet",
         "np-x",
         "lb",
+        "ing",
         "dns-version",
     }
     assert {name: states[name] for name in ("dual", "nodes3", "zones2", "kp", "svccidr-api", "node-network")} == {
