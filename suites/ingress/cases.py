@@ -49,7 +49,7 @@ def rules(*several: Mapping[str, Any]) -> Spec:
 
 def one_path(host: str, sort: str, path: str) -> Spec:
     """An Ingress of one path, which leads to `one`."""
-    return rules(rule(host, (sort, path, to("one"))))
+    return rules(rule(host, (sort, path, to("web-one"))))
 
 
 def asked(host: str, *paths: str) -> list[tuple[str, str]]:
@@ -57,7 +57,7 @@ def asked(host: str, *paths: str) -> list[tuple[str, str]]:
     return [(host, path) for path in paths]
 
 
-LONGEST = ((PREFIX, "/", to("one")), (PREFIX, "/aaa", to("two")), (PREFIX, "/aaa/bbb", to("three")))
+LONGEST = ((PREFIX, "/", to("web-one")), (PREFIX, "/aaa", to("web-two")), (PREFIX, "/aaa/bbb", to("web-three")))
 
 CASES = (
     RouteCase(
@@ -116,7 +116,7 @@ CASES = (
         name="exact-first",
         ids=("ING-039",),
         promise="Of an Exact and a Prefix of the same path, Exact wins.",
-        ingresses=(rules(rule("first", (PREFIX, "/foo", to("two")), (EXACT, "/foo", to("one")))),),
+        ingresses=(rules(rule("first", (PREFIX, "/foo", to("web-two")), (EXACT, "/foo", to("web-one")))),),
         served=asked("first", "/foo", "/foo/x"),
     ),
     RouteCase(
@@ -135,10 +135,10 @@ CASES = (
             rules(
                 rule(
                     "ports",
-                    (PREFIX, "/number", to("one", 80)),
-                    (PREFIX, "/name", to("two", "web")),
-                    (PREFIX, "/other-number", to("one", 8181)),
-                    (PREFIX, "/other-name", to("two", "other")),
+                    (PREFIX, "/number", to("web-one", 80)),
+                    (PREFIX, "/name", to("web-two", "web")),
+                    (PREFIX, "/other-number", to("web-one", 8181)),
+                    (PREFIX, "/other-name", to("web-two", "other")),
                 )
             ),
         ),
@@ -171,21 +171,23 @@ CASES = (
         name="exact-host-first",
         ids=("ING-052",),
         promise="A whole host comes before a wildcard that matches as well.",
-        ingresses=(rules(rule("*.both", (PREFIX, "/", to("two"))), rule("bar.both", (PREFIX, "/", to("one")))),),
+        ingresses=(
+            rules(rule("*.both", (PREFIX, "/", to("web-two"))), rule("bar.both", (PREFIX, "/", to("web-one")))),
+        ),
         served=[("bar.both", "/"), ("other.both", "/")],
     ),
     RouteCase(
         name="every-host",
         ids=("ING-053",),
         promise="A rule without a host is for every host.",
-        ingresses=(rules(rule("", (PREFIX, "/{own}", to("one")))),),
+        ingresses=(rules(rule("", (PREFIX, "/{own}", to("web-one")))),),
         served=[("any", "/{own}"), ("any.other", "/{own}/x"), ("", "/{own}")],
     ),
     RouteCase(
         name="one-host-two-ingresses",
         ids=("ING-055",),
         promise="Two Ingresses may have paths of one host.",
-        ingresses=(one_path("shared", PREFIX, "/a"), rules(rule("shared", (PREFIX, "/b", to("two"))))),
+        ingresses=(one_path("shared", PREFIX, "/a"), rules(rule("shared", (PREFIX, "/b", to("web-two"))))),
         served=asked("shared", "/a", "/b"),
     ),
     RouteCase(
@@ -201,7 +203,7 @@ CASES = (
         name="without-endpoints",
         ids=("ING-072",),
         promise="A Service without endpoints is answered by nobody else, and takes no other path along.",
-        ingresses=(rules(rule("empty", (PREFIX, "/none", to("none")), (PREFIX, "/", to("one")))),),
+        ingresses=(rules(rule("empty", (PREFIX, "/none", to("web-none")), (PREFIX, "/", to("web-one")))),),
         served=asked("empty", "/", "/x"),
         unserved=asked("empty", "/none", "/none/x"),
     ),
@@ -210,7 +212,7 @@ CASES = (
         ids=("ING-073",),
         promise="A Service that does not exist takes no other path along, of this Ingress or of others.",
         ingresses=(
-            rules(rule("missing", (PREFIX, "/gone", to("gone")), (PREFIX, "/", to("one")))),
+            rules(rule("missing", (PREFIX, "/gone", to("gone")), (PREFIX, "/", to("web-one")))),
             one_path("missing-beside", PREFIX, "/"),
         ),
         served=[*asked("missing", "/"), *asked("missing-beside", "/")],

@@ -11,12 +11,13 @@ from suites.ingress.cases import CASES, PREFIX, TLS_CASES, RouteCase, TlsCase, r
 
 PORTS = [{"name": "web", "port": 80, "targetPort": 80}, {"name": "other", "port": 8181, "targetPort": 81}]
 SELECTED: Mapping[str, Mapping[str, str]] = {
-    "one": {"pod": "a"},
-    "two": {"pod": "b"},
-    "three": {"pod": "c"},
-    "all": {"app": "agent"},
-    "none": {"pod": "nobody"},
+    "web-one": {"pod": "a"},
+    "web-two": {"pod": "b"},
+    "web-three": {"pod": "c"},
+    "web-all": {"app": "agent"},
+    "web-none": {"pod": "nobody"},
 }
+"""The Services behind, by names that no test of another area makes and takes away in the same namespace."""
 USELESS = Pair(b"no certificate", b"no key")
 
 
@@ -78,7 +79,7 @@ def of_tls(case: TlsCase, ingress_class: str, space: str) -> Iterator[dict[str, 
         yield pair.secret(name)
     for number, host in enumerate(case.hosts):
         tls = [{"hosts": [name], "secretName": secret} for name, secret in case.tls if _covers(name, host)]
-        backend = to(("one", "two", "three")[number])
+        backend = to(("web-one", "web-two", "web-three")[number])
         spec = {"ingressClassName": ingress_class, "rules": [rule(host, (PREFIX, "/", backend))], "tls": tls}
         yield ingress(f"tls-{case.name}-{number}", placed(spec, space))
 
@@ -91,7 +92,7 @@ def standing(ingress_class: str, space: str) -> Sequence[dict[str, Any]]:
     """Everything that stands while tests ask."""
     routes = [each for case in CASES for each in of_routes(case, ingress_class, space)]
     tls = [each for case in TLS_CASES for each in of_tls(case, ingress_class, space)]
-    spread = {"ingressClassName": ingress_class, "rules": [rule("all", (PREFIX, "/", to("all")))]}
+    spread = {"ingressClassName": ingress_class, "rules": [rule("all", (PREFIX, "/", to("web-all")))]}
     return [*services(), *routes, *tls, ingress("all", placed(spread, space))]
 
 

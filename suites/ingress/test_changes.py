@@ -45,7 +45,7 @@ def _settled(arena: Arena, check: Check, standing: Ground, what: str, *fetches: 
 def test_a_deleted_ingress_is_gone(arena: Arena, check: Check, standing: Ground) -> None:
     """The route of a deleted Ingress is withdrawn."""
     host, other = standing.host("deleted"), Fetch(standing.host("root"))
-    arena.apply(ingress("deleted", _spec(standing, rule("deleted", (PREFIX, "/", to("one"))))))
+    arena.apply(ingress("deleted", _spec(standing, rule("deleted", (PREFIX, "/", to("web-one"))))))
     _settled(arena, check, standing, "served", Fetch(host), other)
     arena.delete("ingresses.networking.k8s.io", "deleted")
     _settled(arena, check, standing, "withdrawn", Fetch(host, served=False), other)
@@ -73,14 +73,14 @@ def test_scaling_is_followed_without_a_failure(arena: Arena, check: Check, stand
 @requirement("ING-078", needs=("ing",))
 def test_changes_disturb_nobody_else(arena: Arena, check: Check, standing: Ground) -> None:
     """While rules of one host change again and again, no request for another fails."""
-    arena.apply(ingress("busy", _spec(standing, rule("busy", (PREFIX, "/", to("one"))))))
+    arena.apply(ingress("busy", _spec(standing, rule("busy", (PREFIX, "/", to("web-one"))))))
     fetch = Fetch(standing.host("root"))
     _settled(arena, check, standing, "served", fetch, Fetch(standing.host("busy")))
 
     def meanwhile() -> None:
         for number in range(CHANGES):
-            paths = [(PREFIX, f"/{each}", to("two")) for each in range(number)]
-            arena.apply(ingress("busy", _spec(standing, rule("busy", (PREFIX, "/", to("one")), *paths))))
+            paths = [(PREFIX, f"/{each}", to("web-two")) for each in range(number)]
+            arena.apply(ingress("busy", _spec(standing, rule("busy", (PREFIX, "/", to("web-one")), *paths))))
             _settled(arena, check, standing, f"change {number}", Fetch(standing.host("busy"), f"/{max(number - 1, 0)}"))
 
     check.now(held(arena, standing.controller, fetch, for_=WINDOW, meanwhile=meanwhile))
@@ -90,11 +90,13 @@ def test_changes_disturb_nobody_else(arena: Arena, check: Check, standing: Groun
 @requirement("ING-060", "ING-061", needs=("ing",))
 def test_default_backends(arena: Arena, check: Check, standing: Ground) -> None:
     """A default backend answers whatever no rule matches: any method, host and path; rules go before it."""
-    arena.apply(ingress("default", _spec(standing, rule("ruled", (PREFIX, "/a", to("one"))), defaultBackend=to("two"))))
+    arena.apply(
+        ingress("default", _spec(standing, rule("ruled", (PREFIX, "/a", to("web-one"))), defaultBackend=to("web-two")))
+    )
     host, strange = standing.host("ruled"), standing.host("strange")
     ruled = [Fetch(host, "/a"), Fetch(host, "/b"), Fetch(strange, "/a"), Fetch(standing.host("root"), "/a")]
     _settled(arena, check, standing, "rules and default", *ruled)
-    arena.apply(ingress("default", _spec(standing, defaultBackend=to("three"))))
+    arena.apply(ingress("default", _spec(standing, defaultBackend=to("web-three"))))
     several = [
         Fetch(name, path, method=method)
         for method in ("GET", "POST")

@@ -71,7 +71,7 @@ def test_certificates_are_renewed(arena: Arena, worker_arena: WorkerArena, check
     host, name = standing.host("renewed"), "tls-renewed"
     spec = {
         "ingressClassName": standing.controller.ingress_class,
-        "rules": [rule("renewed", (PREFIX, "/", to("one")))],
+        "rules": [rule("renewed", (PREFIX, "/", to("web-one")))],
         "tls": [{"hosts": ["renewed"], "secretName": name}],
     }
     pairs = [certificate_for(host), certificate_for(host)]
