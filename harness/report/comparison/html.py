@@ -5,14 +5,12 @@ Everything from a cluster is escaped by the template engine; what cannot stand i
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from harness.report.comparison import sections
 from harness.report.comparison.printable import printable
 from harness.report.comparison.values import NO_RUN, NOT_ASKED, SEVERITY, Comparison, Kind
+from harness.report.templates import template
 
 CLASSES = {"PASS": "pass", "FAIL": "fail", "UNKNOWN": "unknown", "SKIP": "skip", NOT_ASKED: "none", NO_RUN: "none"}
 
@@ -43,7 +41,7 @@ class Wholes:
 
 def page(comparison: Comparison) -> str:
     """The whole page."""
-    told = _template().render(
+    told = template(Path(__file__).with_name("page.html.j2")).render(
         comparison=comparison,
         columns=comparison.columns,
         sections=sections,
@@ -55,12 +53,3 @@ def page(comparison: Comparison) -> str:
         wholes=Wholes(),
     )
     return str(told)
-
-
-@functools.cache
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("page.html.j2")

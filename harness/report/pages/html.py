@@ -6,15 +6,13 @@ page forbids itself, by its own policy, to load anything.
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from harness.model.requirement import AREAS
 from harness.report.comparison.html import Wholes
 from harness.report.comparison.printable import one_line, printable
 from harness.report.pages.view import OTHERS, RANK, WORDS, View
+from harness.report.templates import template
 
 CLASSES = {"PASS": "pass", "FAIL": "fail", "UNKNOWN": "unknown", "SKIP": "skip"}
 OPENED = 20
@@ -23,7 +21,7 @@ OPENED = 20
 
 def page(view: View) -> str:
     """The whole page."""
-    told = _template().render(
+    told = template(Path(__file__).with_name("run.html.j2")).render(
         view=view,
         run=view.run,
         areas={**AREAS, OTHERS: "Other tests"},
@@ -36,15 +34,3 @@ def page(view: View) -> str:
         wholes=Wholes(),
     )
     return str(told)
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("run.html.j2")
