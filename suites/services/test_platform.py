@@ -17,7 +17,6 @@ from harness.suite import (
     Symptom,
     Tcp,
     Verdict,
-    field_of,
     requirement,
     service,
 )
@@ -105,33 +104,3 @@ def test_pods_are_told_of_services(arena: Arena, check: Check) -> None:
         if has != expected:
             found.append(Difference(f"variables of {ref}, links {links}", str(expected), str(has), "SVC-028"))
     check.now(Findings(tuple(found), frozenset({Symptom.ENVIRONMENT_WRONG} if found else ())))
-
-
-@requirement("SVC-289")
-def test_services_are_found_and_go_together(arena: Arena, check: Check) -> None:
-    """A list over all namespaces has a new Service; its status takes a condition; deleting a collection leaves none."""
-    labels = {"collection": arena.namespace("x")}
-    made = arena.apply(*(service(f"svc-{n}", {"ports": [HTTP]}, labels=labels) for n in range(3)))
-    selector, space = f"collection={labels['collection']}", arena.namespace("x")
-    condition = {
-        "type": "Looked",
-        "status": "True",
-        "reason": "Test",
-        "message": "",
-        "lastTransitionTime": made[0]["metadata"]["creationTimestamp"],
-    }
-    arena.kube.patch(
-        "services", "svc-0", {"status": {"conditions": [condition]}}, namespace=space, subresource="status"
-    )
-    listed = arena.kube.list("services", labels=selector).items
-    found = []
-    if len(listed) != len(made):
-        found.append(Difference("Services in all namespaces", str(len(made)), str(len(listed)), selector))
-    after = arena.kube.get("services", "svc-0", namespace=space)
-    if field_of(after, "status.conditions.0.type") != "Looked":
-        found.append(Difference("status.conditions of svc-0", "Looked", str(after.get("status")), "status subresource"))
-    arena.kube.delete_collection("services", namespace=space, labels=selector)
-    left = arena.kube.list("services", namespace=space, labels=selector).items
-    if left:
-        found.append(Difference("after the collection was deleted", "none", f"{len(left)} left", selector))
-    check.now(Findings(tuple(found), frozenset({Symptom.API_ANSWER_WRONG} if found else ())))

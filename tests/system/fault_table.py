@@ -305,7 +305,6 @@ ROWS = (
     _platform("services/F24", "test_the_api_has_a_service", "SVC-278", scope=Scope.EVERYWHERE),
     _platform("services/F87", "test_slices_come_soon", "SVC-328", layer=SLICES),
     _platform("services/F86", "test_pods_are_told_of_services", "SVC-028", layer=KUBELET),
-    _platform("services/F88", "test_services_are_found_and_go_together", "SVC-289", layer=API),
     _service("services/F68", "clusterip/all-backends", "SVC-001"),
     _datagrams("services/F25", "test_flows_end_with_the_last_endpoint", "SVC-206"),
     _datagrams("services/F25", "test_flows_follow_endpoints", "SVC-202", "SVC-204"),

@@ -41,7 +41,7 @@ SELECTION = (
     "suites/netpol/test_tables.py::test_table[empty-labels]",
     "suites/network/test_inside.py",
     "suites/services/test_api.py::test_a_replacement_keeps_what_was_allocated",
-    "suites/services/test_platform.py::test_services_are_found_and_go_together",
+    "suites/services/test_operations.py::test_service_operations",
     "suites/services/test_static.py::test_service[loadbalancer/from-pods]",
 )
 LONGEST = 300.0

@@ -74,8 +74,6 @@ class SliceController:
                 continue
             if is_selected_service(service, snapshot):
                 changes += self._unless_lost(service, snapshot, reconcile_service(service, mine, snapshot))
-            elif service["spec"].get("type") == "ExternalName":
-                changes += [delete(RESOURCE, existing) for existing in mine]
         return changes
 
     def _unless_lost(self, service: Obj, snapshot: Snapshot, changes: list[Change]) -> list[Change]:

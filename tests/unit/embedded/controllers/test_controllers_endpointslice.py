@@ -125,6 +125,19 @@ def test_services_without_selector_or_addresses_get_no_slices(world: Any, spec: 
     assert settle(world) == []
 
 
+def test_a_service_that_becomes_an_alias_leaves_its_slices(world: Any) -> None:
+    """As seen of Kubernetes 1.36: they stay, and follow the pods no longer."""
+    world.nodes()
+    made = world.service()
+    world.pod("a")
+    controller = SliceController()
+    before = settle(world, controller)
+    assert len(before) == 1
+    made["spec"]["type"] = "ExternalName"
+    world.pod("b")
+    assert settle(world, controller) == before
+
+
 def test_named_target_ports_are_resolved_in_each_pod(world: Any) -> None:
     """Pods that resolve a name differently are in different slices; one that lacks the name is without ports."""
     world.nodes()
@@ -363,15 +376,16 @@ def test_f60_a_lost_slice_stays_lost_but_new_services_work(world: Any) -> None:
 
 
 def test_f63_an_external_name_gets_endpoints(world: Any) -> None:
-    """services/F63: a selector on an ExternalName makes slices, which go when the fault does."""
+    """services/F63: a selector on an ExternalName makes slices; without the fault they follow nobody."""
     world.nodes()
     world.service(type="ExternalName", externalName="a.example")
     world.pod("a")
     controller = SliceController()
     world.fault("services/F63")
-    assert len(settle(world, controller)) == 1
+    (made,) = settle(world, controller)
     world.heal()
-    assert settle(world, controller) == []
+    world.pod("b")
+    assert settle(world, controller) == [made]
 
 
 def test_f70_the_first_pod_decides_the_port(world: Any) -> None:

@@ -109,7 +109,8 @@ def test_a_range_that_two_name_stays_while_one_does() -> None:
     for name in ("one", "two"):
         store.create(RANGES, a_range("10.9.0.0/24", name=name))
     store.delete(RANGES, "one")
-    make(store, "services", service(clusterIP="10.9.0.7"))
+    made = make(store, "services", service(clusterIP="10.9.0.7"))
+    assert made["spec"]["clusterIP"] == "10.9.0.7"
 
 
 def test_a_full_cluster_gives_from_the_next_range() -> None:
