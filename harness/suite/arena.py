@@ -128,6 +128,8 @@ class WorkerArena:
         self.lanes = ThreadPoolExecutor(READS, thread_name_prefix="reads")
         self.debts: list[Debt] = []
         """What tests could not take back when they ended."""
+        self.standing: set[tuple[str, str, str]] = set()
+        """Kind, namespace and name of the objects that no single test made."""
 
     def create(self, nodes: Sequence[str]) -> None:
         """Make namespaces, then the pods side by side; Ready when it returns. Raises KubeError, NotReadyError."""
@@ -205,7 +207,9 @@ class WorkerArena:
 
     def add_objects(self, objects: Iterable[Mapping[str, Any]], letter: str) -> None:
         """Objects that live as long as the arena. Raises KubeError."""
-        self.apply([_in(each, self.namespaces[letter]) for each in objects], self.owner.labels())
+        placed = [_in(each, self.namespaces[letter]) for each in objects]
+        self.standing |= set(map(_identity, placed))
+        self.apply(placed, self.owner.labels())
 
     def pay_debts(self) -> None:
         """Take back what earlier tests could not. Raises Unmeasured: spoilt ground is not asked."""
@@ -314,8 +318,13 @@ class Arena:
         return [int(each["nodePort"]) for each in made["spec"]["ports"]]
 
     def apply(self, *objects: Mapping[str, Any], namespace: str = "x") -> list[dict[str, Any]]:
-        """Apply objects into a namespace of the arena (or the one they name); as stored. Gone when the test ends."""
+        """Apply objects into a namespace of the arena (or the one they name); as stored. Gone when the test ends.
+
+        Raises ValueError for an object that stands for other tests, too: it would be gone for them.
+        """
         placed = [_in(each, self.namespace(each.get("metadata", {}).get("namespace") or namespace)) for each in objects]
+        if taken := self._base.standing.intersection(map(_identity, placed)):
+            raise ValueError(f"other tests stand on {', '.join(map(' '.join, sorted(taken)))}: choose another name")
         self._resources |= {self.kube.served_kind(each).name for each in placed}
         self._places |= {each["metadata"]["namespace"] for each in placed}
         stored = self._base.apply(placed, self._base.owner.labels(case=self._case))
@@ -469,6 +478,11 @@ def _admitted() -> Iterator[None]:
         if error.is_of_an_ending_namespace:
             raise
         raise NotApplicable(f"needs {NEEDS['hostnet'].words}, which are not admitted: {error}") from error
+
+
+def _identity(placed: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Kind, namespace and name."""
+    return str(placed["kind"]), str(placed["metadata"]["namespace"]), str(placed["metadata"]["name"])
 
 
 def _in(manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.clusters.embedded import EmbeddedCluster, Settings, refusal
+from harness.effects.clock import RealClock
 from harness.effects.run import Completed, run
+from harness.expect.converge import converge
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
@@ -72,6 +74,7 @@ spec:
       containers: [{name: c, image: "python:3", command: [sleep, "1000"]}]
 """
 FETCH = "import urllib.request; print(urllib.request.urlopen('http://web', timeout=5).status)"
+RESOLVE = "import socket; print(socket.gethostbyname('db-1.db.demo.svc.cluster.local'))"
 
 Kubectl = Callable[..., Completed]
 
@@ -103,6 +106,16 @@ def pod(kubectl: Kubectl) -> str:
     return kubectl("-n", "demo", "get", "pods", "-l", "app=web", "-o", "name").text.split()[0]
 
 
+def answered(kubectl: Kubectl, pod: str, program: str, answer: str) -> None:
+    """The program in the pod comes to say this: DNS and Service rules follow a pod's readiness, and only then."""
+
+    def look() -> str:
+        done = kubectl("-n", "demo", "exec", pod, "--", "python3", "-c", program, check=False)
+        return done.text.strip() or done.err.decode(errors="replace")
+
+    converge(look, lambda said: said == answer, clock=RealClock(), within=10.0, what=f"{answer} from {pod}")
+
+
 def test_nodes_are_ready(kubectl):
     """Three nodes, Ready, with their versions and addresses."""
     rows = [line.split() for line in kubectl("get", "nodes", "--no-headers", "-o", "wide").text.splitlines()]
@@ -112,7 +125,7 @@ def test_nodes_are_ready(kubectl):
 
 def test_an_applied_deployment_serves_by_name(kubectl, pod):
     """What `apply` made answers a pod that asks for the Service by its name."""
-    assert kubectl("-n", "demo", "exec", pod, "--", "python3", "-c", FETCH).text == "200\n"
+    answered(kubectl, pod, FETCH, "200")
 
 
 def test_exec_carries_input_output_and_the_exit_code(kubectl, pod):
@@ -151,9 +164,8 @@ def test_a_stateful_set_is_rolled_out_by_name(kubectl, pod):
     """Its pods come one after the other, answer by their own names, and are replaced and taken away from the top."""
     kubectl("apply", "-f", "-", stdin=DATABASE)
     kubectl("-n", "demo", "rollout", "status", "statefulset/db", "--timeout=30s")
-    resolve = "import socket; print(socket.gethostbyname('db-1.db.demo.svc.cluster.local'))"
     address = kubectl("-n", "demo", "get", "pod", "db-1", "-o", "jsonpath={.status.podIP}").text
-    assert kubectl("-n", "demo", "exec", "db-0", "--", "python3", "-c", resolve).text.strip() == address
+    answered(kubectl, "db-0", RESOLVE, address)
     kubectl("-n", "demo", "rollout", "restart", "statefulset/db")
     kubectl("-n", "demo", "rollout", "status", "statefulset/db", "--timeout=30s")
     kubectl("-n", "demo", "scale", "statefulset/db", "--replicas=1")

@@ -36,6 +36,18 @@ def test_what_a_test_made_goes_with_it(ground: Ground) -> None:
     assert len(objects(ground, "pods")) == 3, "a, b and c of each namespace"
 
 
+def test_a_name_that_other_tests_stand_on_is_refused(ground: Ground) -> None:
+    """Applied anew it would be gone with the test; in another namespace, or by another name, it is one's own."""
+    ground.base.add_objects([service("shared", {})], "x")
+    arena = ground.lease()
+    with pytest.raises(ValueError, match="other tests stand on Service .* shared: choose another name"):
+        arena.apply(service("shared", {}))
+    arena.apply(service("shared", {}), namespace="y")
+    arena.apply(service("own", {}))
+    arena.close()
+    assert {name for kind, _, name in ground.kube.objects if kind == "services"} == {"shared"}
+
+
 def test_what_belongs_to_no_namespace_goes_with_the_test_or_the_arena(ground: Ground) -> None:
     """It is marked, removed when the test ends, and owned by the arena's namespace, should that end never come."""
     arena = ground.lease()
