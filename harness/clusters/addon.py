@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import yaml
 
+from harness.clusters.deviations import Deviation
 from harness.clusters.provider import ClusterError
 from harness.clusters.tested import Tested
 from harness.effects.deployed import deployed
@@ -91,14 +92,6 @@ class Rollout:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """Something known to differ from what Kubernetes promises, and where it is told."""
-
-    what: str
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,7 +199,7 @@ class Addon:
         read["patches"] = tuple(Patch(**{**each, "when": _when(each.get("when"))}) for each in listed(told, "patches"))
         read["ready"] = tuple(Rollout(**each) for each in listed(told, "ready"))
         among((each.kind for each in read["ready"]), ROLLED_OUT, "ready: kind")
-        read["deviations"] = tuple(Deviation(**each) for each in listed(told, "deviations"))
+        read["deviations"] = tuple(Deviation.parse(each) for each in listed(told, "deviations"))
         passed = told.get("passed")
         read["passed"] = Passed(**{key: str(value) for key, value in passed.items()}) if passed else None
         read["images"] = listed(told, "images")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.clusters import cni
 from harness.clusters.addon import Addon
+from harness.clusters.deviations import Deviation, bundled
 from harness.clusters.kind import Request
 from harness.clusters.tested import Tested
 from harness.model.capability import Fact, State
@@ -27,6 +28,14 @@ def of_plugin(found: Facts) -> Mapping[str, str]:
     """What is declared of a plugin that was found in a cluster somebody else made; nothing for one we do not know."""
     name = found["cni"].value if "cni" in found else ""
     return cni.load(name).capabilities if name in cni.names() else {}
+
+
+def deviations(request: Request | None, found: Facts) -> tuple[Deviation, ...]:
+    """What is known of the plugin that was found, of all else a cluster was made with, and of Kubernetes itself."""
+    there = found["cni"].value.split(" and ") if "cni" in found else []
+    made = request.extras if request is not None else ()
+    addons: list[Addon] = [*(cni.load(name) for name in there if name in cni.names()), *made]
+    return (*bundled(), *(each for addon in addons for each in addon.deviations))
 
 
 def of_request(request: Request) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.plugin import options, order, outcomes
+from harness.plugin import known, options, order, outcomes
 from harness.plugin.fixtures import (
     arena,
     check,
@@ -112,6 +112,8 @@ def pytest_runtest_makereport(
             setattr(report, "harness_settled", settled)  # noqa: B010  # pytest's type does not know it
         if report.when == "call" and (apart := item.stash.get(APART, None)):
             setattr(report, "harness_apart", apart)  # noqa: B010  # likewise
+        if outcomes.failed(report):
+            known.excuse(report, item.config.stash[WORKER].broken)
     return report
 
 

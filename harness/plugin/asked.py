@@ -21,7 +21,17 @@ from harness.report.record import Asked
 
 PACKAGE = "kubernetes-network-harness"
 
-SHAPING = ("--cluster", "--kubeconfig", "--context", "--families", "--seed", "--agent-image", "--wait", *KIND_ONLY)
+SHAPING = (
+    "--cluster",
+    "--kubeconfig",
+    "--context",
+    "--families",
+    "--seed",
+    "--agent-image",
+    "--wait",
+    "--deviations",
+    *KIND_ONLY,
+)
 """Options that decide which cluster is asked, and how."""
 
 

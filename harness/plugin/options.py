@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from harness.clusters import cni
+from harness.clusters.deviations import Deviation
+from harness.clusters.deviations import read as read_deviations
 from harness.clusters.embedded import FAMILIES, EmbeddedCluster, Settings
 from harness.clusters.ingress import Ingress
 from harness.clusters.kind import KindCluster, Request, Setting
@@ -61,6 +63,8 @@ class RunOptions:
     named: bool
     """Whether the user asked for a cluster by an option: then it is tried before the first test."""
     kind: Request | None = None
+    deviations: tuple[Deviation, ...] | None = ()
+    """The user's, beside those that come with the harness; with None no promise is known to be broken."""
     offline: str | None = None
     """Forbids downloads and pulls; the folder that holds what would be fetched, or empty for the cache alone."""
 
@@ -100,6 +104,9 @@ def add(parser: pytest.Parser) -> None:
         "--agent-image", default=AGENT_IMAGE, metavar="IMAGE", help=f"image with python3 for the agents ({AGENT_IMAGE})"
     )
     option("--wait", action="append", default=[], metavar="NAME=SECONDS", help="change a wait; see harness waits")
+    option(
+        "--deviations", metavar="FILE|none", default=None, help="known deviations: those of FILE, too, or none at all"
+    )
     option("--report", metavar="DIR", default=None, help="report directory (default: reports/<time>-<run>)")
     option("--asked-as", metavar="COMMAND", default=None, help="the command that the report tells to run it again")
     _add_kind(parser.getgroup("harness-kind", "Kubernetes network harness: kind clusters (--cluster kind)").addoption)
@@ -141,6 +148,7 @@ def read(config: pytest.Config) -> RunOptions:
         report=Path(get("--report")) if get("--report") else None,
         named=bool(get("--cluster") or kubeconfig or context),
         kind=_kind(get) if cluster == "kind" else None,
+        deviations=_deviations(get("--deviations")),
         offline=get("--offline"),
     )
 
@@ -184,6 +192,16 @@ def _kind(get: Any) -> Request:
         )
     except ClusterError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _deviations(given: str | None) -> tuple[Deviation, ...] | None:
+    """The user's known deviations. Raises pytest.UsageError."""
+    if given is None or given == "none":
+        return None if given else ()
+    try:
+        return read_deviations(Path(given))
+    except ClusterError as error:
+        raise pytest.UsageError(f"--deviations {error}") from None
 
 
 def _waits(changes: list[str]) -> Waits:

@@ -89,6 +89,11 @@ def read(report: Any) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def failed(report: Any) -> bool:
+    """Whether a phase of one of our tests found a promise broken."""
+    return (read(report) or {}).get("verdict") == FAIL
+
+
 def mark_crashed(report: Any, asked: Mapping[str, Any]) -> None:
     """A worker died in this test or its setup, and cannot say any more what it asked: nothing is known about it."""
     setattr(report, ATTRIBUTE, {"verdict": UNKNOWN, **asked})

@@ -24,6 +24,9 @@ TIE = "tie"
 SELECTED = "selected"
 """What a worker says to tell which tests of ours it was given."""
 
+KNOWN = "known"
+"""What a worker says to be told which promises are known to be broken on the cluster."""
+
 Selected = Mapping[str, Mapping[str, Any]]
 """Tests by node id, and what each is about: who dies in one cannot say it any more."""
 
@@ -44,10 +47,12 @@ class ClusterOwner:
         *,
         prepare: Callable[[Access], None],
         selected: Callable[[Selected], None] = lambda _: None,
+        known: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.provider = provider
         self._prepare = prepare
         self._selected = selected
+        self._known = known
         self._lock = threading.Lock()
         self._access: Access | None = None
         self._refusal: ClusterError | None = None
@@ -115,6 +120,9 @@ class ClusterOwner:
                 self._selected(said[1])
                 line.send(SELECTED)
                 return
+            if said == KNOWN:
+                line.send(dict(self._known()))
+                return
             try:
                 line.send(("access", self.access()))
             except ClusterError as refusal:
@@ -142,6 +150,17 @@ def tell_selected(invitation: dict[str, Any], several: Selected) -> None:
             line.recv()
     except (OSError, EOFError) as error:
         raise ClusterError(f"the owner of the run is gone: {error}") from error
+
+
+def known_from(invitation: dict[str, Any]) -> Mapping[str, str]:
+    """What the owner knows to be broken, by promise; nothing when it is gone: nothing is excused then."""
+    try:
+        with contextlib.closing(_called(invitation)) as line:
+            line.send(KNOWN)
+            told = line.recv()
+    except (OSError, EOFError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _end_with(line: Connection) -> None:

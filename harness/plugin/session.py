@@ -21,14 +21,15 @@ from harness.effects.clock import RealClock, rfc3339
 from harness.kube.client import Kube
 from harness.kube.errors import KubeError
 from harness.model.capability import Fact
-from harness.plugin import asked, options, order, outcomes
-from harness.plugin.owner import ClusterOwner, Selected, access_from
+from harness.plugin import asked, known, options, order, outcomes
+from harness.plugin.known import Known
+from harness.plugin.owner import ClusterOwner, Selected, access_from, known_from
 from harness.plugin.shared import FILES, SharedFacts
 from harness.plugin.turns import Turns
 from harness.report import capabilities, summary
 from harness.report.jsonlines import ProbeLog
 from harness.report.live import LiveReport
-from harness.report.record import RunRecord, State, TestRecord, exit_code
+from harness.report.record import RunRecord, State, TestRecord, exit_code, with_known
 from harness.world import nodes
 from harness.world.capabilities import Detector, Reads
 from harness.world.ownership import Owner, new_run_id
@@ -73,6 +74,11 @@ class WorkerSession:
         return _declared(self.access, self.options)
 
     @functools.cached_property
+    def broken(self) -> Known:
+        """What is known to be broken on the cluster; asked when something is, so that there is one."""
+        return known_from(self.invitation)
+
+    @functools.cached_property
     def probes(self) -> ProbeLog:
         """The run's probe log."""
         return ProbeLog(self.directory)
@@ -97,6 +103,8 @@ class RunSession:
         self.facts: dict[str, Any] = {}
         self.found: dict[str, Fact] = {}
         """What the cluster can do."""
+        self.known = known.of(self.options, self.found)
+        """Which promises are known to be broken there."""
         self.away: list[str] = []
         """Nodes that take no part, a line each, and those that stand for many."""
         self._told = False
@@ -110,7 +118,7 @@ class RunSession:
         self.live = LiveReport(self.directory, clock=self.clock)
         self._lock = threading.Lock()
         provider = self.options.provider(self.run, logs=self.directory / "cluster", tell=self._tell)
-        self.owner = ClusterOwner(provider, prepare=self._move_in, selected=self.select)
+        self.owner = ClusterOwner(provider, prepare=self._move_in, selected=self.select, known=lambda: self.known)
 
     def worker(self, name: str = "main") -> WorkerSession:
         """The session of a worker in this process."""
@@ -139,6 +147,7 @@ class RunSession:
             self.found = Detector(Reads(kube, kind=access.kind)).all()
         except (KubeError, NotAllowedError, nodes.NoNodeError) as error:
             raise ClusterError(str(error)) from error
+        self.known = known.of(self.options, self.found)
         kernels = nodes.kernels(there)
         self.facts = {"kind": access.kind, **self.tenancy.facts, **access.notes, "kernel": kernels}
         self.live.know(self.record())
@@ -184,11 +193,12 @@ class RunSession:
             ids=tuple(told["ids"]),
             promise=told["promise"],
             verdict=told["verdict"],
-            reason=_reason(report),
+            reason=with_known(_reason(report), told.get("known", "")),
             seconds=report.duration,
             worker=getattr(report, "worker_id", "main"),
             settled=dict(getattr(report, "harness_settled", {})),
             apart=dict(getattr(report, "harness_apart", {})),
+            known=told.get("known", ""),
         )
         earlier = next((test for test in self.tests if test.name == record.name), None)
         if earlier is None:
@@ -245,7 +255,8 @@ class RunSession:
         seconds = self.clock.now() - self.began
         can = {name: fact.as_dict() for name, fact in self.found.items()}
         about = {**self.facts, **({"capabilities": can} if can else {})}
-        notes = (*self._notes(), *self.left, *filter(None, [self.live.trouble]))
+        held = known.holding(self.known, self.tests) if self.ended else ()
+        notes = (*self._notes(), *held, *self.left, *filter(None, [self.live.trouble]))
         record = RunRecord(self.run, self.started, seconds, about, tuple(self.tests), notes)
         record = replace(record, selected=tuple(self.selected), asked=self.asked, versions=self.versions)
         if not self.ended:
@@ -292,6 +303,7 @@ def _both(earlier: TestRecord, later: TestRecord) -> TestRecord:
         reason="\n\n".join(dict.fromkeys(reasons)),
         seconds=earlier.seconds + later.seconds,
         settled={**earlier.settled, **later.settled},
+        known=worse.known if earlier.verdict == outcomes.PASS or later.known else "",
         # What troubled the end of a test is no requirement's in particular: none of them is better off.
         apart={id_: max(verdict, later.verdict, key=outcomes.SEVERITY.index) for id_, verdict in earlier.apart.items()},
     )

@@ -1,5 +1,7 @@
 """JUnit XML from a run's record: FAIL is `<failure>`, UNKNOWN is `<error>`, SKIP is `<skipped>`.
 
+What is known to be broken turns no run red, and is skipped here, too: the message says what it is.
+
 The test engine's own `--junitxml` knows no third outcome; `corrected` makes its file say the same as ours.
 """
 
@@ -9,7 +11,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from harness.report import capabilities
-from harness.report.record import RunRecord, TestRecord
+from harness.report.record import KNOWN, RunRecord, TestRecord
 
 ELEMENTS = {"FAIL": "failure", "UNKNOWN": "error", "SKIP": "skipped"}
 UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
@@ -23,14 +25,14 @@ VERDICT = "harness-verdict"
 def render(run: RunRecord) -> bytes:
     """The document, UTF-8 with its declaration."""
     unended = () if run.whole else (_unended(run),)
-    verdicts = [test.verdict for test in (*run.tests, *unended)]
+    elements = [_element(test) for test in (*run.tests, *unended)]
     suite = ET.Element(
         "testsuite",
         name="harness",
-        tests=str(len(verdicts)),
-        failures=str(verdicts.count("FAIL")),
-        errors=str(verdicts.count("UNKNOWN")),
-        skipped=str(verdicts.count("SKIP")),
+        tests=str(len(elements)),
+        failures=str(elements.count("failure")),
+        errors=str(elements.count("error")),
+        skipped=str(elements.count("skipped")),
         time=f"{run.seconds:.3f}",
         timestamp=run.started,
     )
@@ -60,10 +62,15 @@ def _case(test: TestRecord) -> ET.Element:
     properties = ET.SubElement(case, "properties")
     for id_ in test.ids:
         ET.SubElement(properties, "property", name="requirement", value=id_)
-    if (element := ELEMENTS.get(test.verdict)) is not None:
+    if element := _element(test):
         first = test.reason.strip().splitlines()[0] if test.reason.strip() else test.verdict
+        first = f"{KNOWN}{test.known}" if test.known else first
         ET.SubElement(case, element, message=_clean(first)).text = _clean(test.reason)
     return case
+
+
+def _element(test: TestRecord) -> str:
+    return "skipped" if test.known else ELEMENTS.get(test.verdict, "")
 
 
 def _clean(text: str) -> str:

@@ -149,4 +149,5 @@ def _test(told: Mapping[str, Any]) -> TestRecord:
         worker=str(told.get("worker", "")),
         settled={str(name): float(value) for name, value in told.get("settled", {}).items()},
         apart=apart,
+        known=str(told.get("known", "")),
     )

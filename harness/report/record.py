@@ -9,11 +9,14 @@ from __future__ import annotations
 import enum
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 VERSION = 1
+WORDS = {"FAIL": "broken", "UNKNOWN": "unknown", "SKIP": "skipped", "PASS": "hold"}
+"""Verdicts, the worst first, and what is said of promises that have them."""
+
 ORDER = ("SKIP", "PASS", "UNKNOWN", "FAIL")
 """Verdicts from the one that says least to the one that must be seen."""
 
@@ -59,18 +62,31 @@ class TestRecord:
     worker: str = ""
     settled: Mapping[str, float] = field(default_factory=dict)
     apart: Mapping[str, str] = field(default_factory=dict)
+    known: str = ""
+    """What is known of the deviation that breaks it, where all that it finds broken is known."""
 
     def about(self, id_: str) -> TestRecord:
         """The same with the verdict of this one requirement, and what was said of it."""
         if id_ not in self.apart:
             return self
-        return replace(
-            self, verdict=self.apart[id_], reason="" if self.apart[id_] == "PASS" else _part(self.reason, id_)
-        )
+        if self.apart[id_] == "PASS":
+            return replace(self, verdict="PASS", reason="", known="")
+        part = _part(self.reason, id_)
+        return replace(self, verdict=self.apart[id_], reason=with_known(part, self.known))
 
     def with_verdict(self, verdict: str) -> tuple[str, ...]:
         """The requirements that have this verdict."""
         return tuple(id_ for id_ in self.ids if self.apart.get(id_, self.verdict) == verdict)
+
+
+KNOWN = "known: "
+"""What a line begins with that says what is known of a broken promise."""
+
+
+def with_known(reason: str, known: str) -> str:
+    """A reason with what is known of it at its end."""
+    line = f"{KNOWN}{known}"
+    return reason if not known or line in reason.splitlines() else f"{reason}\n\n{line}".strip()
 
 
 def _part(reason: str, id_: str) -> str:
@@ -124,14 +140,35 @@ class RunRecord:
         verdicts = list(self.requirements().values())
         return {verdict: verdicts.count(verdict) for verdict in reversed(ORDER)}
 
+    def known(self) -> tuple[str, ...]:
+        """Broken requirements of which that is known."""
+        found = {id_: each for each in (True, False) for id_ in self._broken(known=each)}
+        return tuple(sorted(id_ for id_, known in found.items() if known))
+
+    def _broken(self, *, known: bool) -> Iterator[str]:
+        for test in self.tests:
+            if bool(test.known) is known:
+                yield from test.with_verdict("FAIL")
+
+    def told(self, order: Iterable[str] = tuple(reversed(ORDER))) -> str:
+        """How many requirements came to what, in words; empty where none was asked."""
+        known = len(self.known())
+        of = {"FAIL": f" (known: {known})" if known else ""}
+        return ", ".join(
+            f"{count} {WORDS[verdict]}{of.get(verdict, '')}" for verdict in order if (count := self.tally()[verdict])
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, with the version and the verdict per requirement."""
         return {"version": VERSION, **asdict(self), "requirements": self.requirements()}
 
 
 def exit_code(tests: Iterable[TestRecord]) -> int:
-    """0 all hold, 1 a promise is broken, 3 nothing broken but something unmeasured, 5 nothing was asked (design §8)."""
-    verdicts = {test.verdict for test in tests}
+    """0 all hold, 1 a promise is broken, 3 nothing broken but something unmeasured, 5 nothing was asked (design §8).
+
+    What is known to be broken turns no run red.
+    """
+    verdicts = {"known" if test.known else test.verdict for test in tests}
     if "FAIL" in verdicts:
         return 1
     if "UNKNOWN" in verdicts:

@@ -7,23 +7,23 @@ from pathlib import Path
 
 from harness.report.record import RunRecord
 
-WORDS = {"PASS": "hold", "FAIL": "broken", "UNKNOWN": "unknown", "SKIP": "skipped"}
 SHOWN = 20
 """Reasons of skipped tests that are listed; how many more there are is said, and the report has all."""
 
 
 def lines(run: RunRecord, directory: Path | None) -> Iterator[str]:
     """The summary, a line each."""
-    told = ", ".join(f"{count} {WORDS[verdict]}" for verdict, count in run.tally().items() if count)
     if not run.whole:
         of = f" of {len(run.selected)}" if run.selected else ""
         yield f"{run.state.upper()} after {len(run.tests)}{of} tests: {run.why}"
-    yield f"{len(run.requirements())} requirements asked: {told or 'none'}"
+    yield f"{len(run.requirements())} requirements asked: {run.told() or 'none'}"
     for verdict in ("FAIL", "UNKNOWN"):
         for test in run.tests:
             those = test.with_verdict(verdict)
             if those or test.verdict == verdict:
                 yield f"{verdict:8}{' '.join(those)}  {test.promise or test.name}"
+                if test.known:
+                    yield f"{'':8}known: {test.known}"
     skipped = [test for test in run.tests if test.verdict == "SKIP"]
     reasons: dict[str, list[str]] = {}
     for test in skipped:

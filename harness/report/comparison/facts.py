@@ -112,13 +112,9 @@ def _course(run: Run) -> tuple[tuple[str, str], ...]:
     return (("started", one_line(run.record.started)), ("took", one_line(took)), ("requirements", tally(run.record)))
 
 
-WORDS = {"PASS": "hold", "FAIL": "broken", "UNKNOWN": "unknown", "SKIP": "skipped"}
-
-
 def tally(record: RunRecord) -> str:
     """How many requirements came to what."""
-    counts = [f"{count} {WORDS[verdict]}" for verdict, count in record.tally().items() if count]
-    return ", ".join(counts) or "none asked"
+    return record.told() or "none asked"
 
 
 def short_names(records: Sequence[RunRecord]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from harness.report.comparison.printable import one_line, printable
+from harness.report.record import KNOWN
 
 NONE = "no reason was given"
 HEAD = re.compile(r"\s+expected\s{2,}seen\s*")
@@ -20,7 +21,9 @@ def short(reason: str) -> str:
     """The reason in one line, never empty."""
     lines = printable(reason).splitlines()
     told = [each for each in (_difference(lines), _layer(lines)) if each]
-    return one_line("; ".join(told)) or one_line(VERDICT.sub("", reason.strip(), count=1)) or NONE
+    known = next((each for each in lines if each.startswith(KNOWN)), "")
+    plain = "; ".join(told) or VERDICT.sub("", reason.strip(), count=1).removesuffix(known).strip()
+    return "; ".join(filter(None, (one_line(known), one_line(plain)))) or NONE
 
 
 def _difference(lines: list[str]) -> str:

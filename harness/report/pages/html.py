@@ -11,7 +11,8 @@ from pathlib import Path
 from harness.model.requirement import AREAS
 from harness.report.comparison.html import Wholes
 from harness.report.comparison.printable import one_line, printable
-from harness.report.pages.view import OTHERS, RANK, WORDS, View
+from harness.report.pages.view import OTHERS, RANK, View
+from harness.report.record import WORDS
 from harness.report.templates import template
 
 CLASSES = {"PASS": "pass", "FAIL": "fail", "UNKNOWN": "unknown", "SKIP": "skip"}

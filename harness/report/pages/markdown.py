@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.report.comparison.markdown import code, table, text
-from harness.report.pages.view import RANK, WORDS, Item, View
+from harness.report.pages.view import RANK, Item, View
+from harness.report.record import WORDS
 
 MOST = 40
 """Tests of a kind that are listed one by one."""

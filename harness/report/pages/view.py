@@ -16,12 +16,9 @@ from harness.report.comparison.facts import NAMES, facts
 from harness.report.comparison.printable import one_line, printable
 from harness.report.comparison.reasons import LAYER, short
 from harness.report.comparison.values import Run
-from harness.report.record import ORDER, RunRecord, State, TestRecord
+from harness.report.record import ORDER, WORDS, RunRecord, State, TestRecord
 
-WORDS = {"FAIL": "broken", "UNKNOWN": "unknown", "SKIP": "skipped", "PASS": "hold"}
-"""Verdicts, the worst first, and what is said of promises that have them."""
-
-RANK = ("FAIL", "UNKNOWN", "SKIP", "PASS")
+RANK = tuple(WORDS)
 OTHERS = "other"
 UNCLEAR = "unclear"
 
@@ -85,10 +82,12 @@ class View:
     @property
     def headline(self) -> str:
         """How it went, in one sentence: what is broken stands first, and an unfinished run never seems whole."""
-        tally = self.run.tally()
-        told = ", ".join(f"{tally[verdict]} {WORDS[verdict]}" for verdict in RANK if tally[verdict])
-        asked = sum(tally.values())
-        plain = f"{asked} promise{'' if asked == 1 else 's'} asked: {told}" if asked else "no promise was asked"
+        asked = sum(self.run.tally().values())
+        plain = (
+            f"{asked} promise{'' if asked == 1 else 's'} asked: {self.run.told(RANK)}"
+            if asked
+            else "no promise was asked"
+        )
         return plain if self.run.whole else f"{self.run.state.upper()} {self.reached}. {plain}"
 
     @property

@@ -40,7 +40,7 @@ def test_a_name_that_other_tests_stand_on_is_refused(ground: Ground) -> None:
     """Applied anew it would be gone with the test; in another namespace, or by another name, it is one's own."""
     ground.base.add_objects([service("shared", {})], "x")
     arena = ground.lease()
-    with pytest.raises(ValueError, match="other tests stand on Service .* shared: choose another name"):
+    with pytest.raises(ValueError, match=r"other tests stand on Service .* shared: choose another name"):
         arena.apply(service("shared", {}))
     arena.apply(service("shared", {}), namespace="y")
     arena.apply(service("own", {}))
