@@ -40,9 +40,6 @@ ASKED = {
 }
 """One test of each area."""
 
-KNOWN = {"SVC-206"}
-"""Broken with the API server at peace, too: kube-proxy 1.36 leaves flows to Services without endpoints."""
-
 IMPATIENT = [
     word
     for name in ("dns_program", "service_program", "policy_live", "endpoints_program", "pod_network")
@@ -147,7 +144,5 @@ def test_an_api_server_that_restarts_costs_no_verdict(standing: Broken, tmp_path
             clock.sleep(0.2)
         code, record, text = running.result()
     assert killed, "the run was over before it could be disturbed"
-    broken = {id_ for id_, verdict in record["requirements"].items() if verdict == "FAIL"}
-    assert code == (1 if broken else 0), text
-    assert broken <= KNOWN, text
-    assert {test["verdict"] for test in record["tests"]} <= {"PASS", "SKIP", "FAIL"}, text
+    assert code == 0, text
+    assert {test["verdict"] for test in record["tests"] if not test["known"]} <= {"PASS", "SKIP"}, text
