@@ -14,7 +14,7 @@ from harness.model.dns import Question
 from harness.model.judgement import Broken, NotApplicable, Unmeasured
 from harness.model.outcome import Seen, Verdict
 from harness.model.refs import Family
-from harness.oracle.dns import parse_resolv_conf
+from harness.oracle.dns import candidates, parse_resolv_conf
 from harness.oracle.ingress import default_class
 from harness.oracle.policy import Cell, Lane
 from harness.oracle.services import Via
@@ -155,6 +155,7 @@ __all__ = [
     "answered_by",
     "ask_cells",
     "ask_names",
+    "candidates",
     "certificate_for",
     "certificates_judged",
     "compare_sets",

@@ -20,13 +20,16 @@ from harness.suite import (
     NotApplicable,
     QueryShape,
     Question,
+    ReadFile,
     Seen,
     Symptom,
     Verdict,
     ask_names,
+    candidates,
     name_findings,
     no_answer,
     one_per_node,
+    parse_resolv_conf,
     requirement,
     resolve,
     zone_snapshot,
@@ -164,3 +167,39 @@ def test_every_degree_of_qualification(arena: Arena, check: Check, cluster: Clus
         return names_judged(found)
 
     check.eventually("resolver", look, within=check.waits.dns_program)
+
+
+@requirement("DNS-427")
+def test_service_records_by_the_search_list(arena: Arena, check: Check, cluster: ClusterFacts, zone: ZoneNames) -> None:
+    """A port's SRV records are found by every shorter form of their name, down the search list of the pod's file."""
+    client, whole = "n/hl-0", zone("_http._tcp.cip")
+    forms = ["_http._tcp.cip", f"_http._tcp.cip.{zone.space}", f"_http._tcp.cip.{zone.space}.svc", whole]
+
+    def look() -> Findings:
+        (file,) = arena.ask(client, ReadFile("/etc/resolv.conf"))
+        if file.seen is not Seen.REACHED:
+            return names_judged([Difference("/etc/resolv.conf", "read", str(file), verdict=Verdict.UNKNOWN)])
+        told = parse_resolv_conf(file.content.decode())
+        found: list[Difference] = []
+        for form in forms:
+            tried = candidates(form, search=told.search, ndots=told.ndots)
+            last = first_with_records(arena, cluster, tried, client=client)
+            if last.answer is None:
+                found.append(no_answer(last, rule="search list"))
+            elif last.question.name != whole:
+                found.append(Difference(f"SRV {form} leads to", whole, last.question.name, "search list"))
+        if found:
+            return names_judged(found)
+        return name_findings(arena, cluster, [Question(whole, "SRV")], client=client, present=True)
+
+    check.eventually("SRV by the search list", look, within=check.waits.dns_program)
+
+
+def first_with_records(arena: Arena, cluster: ClusterFacts, names: list[str], *, client: str) -> Asked:
+    """What a stub resolver ends with that tries SRV names in turn: records, no answer, or what it asked last."""
+    asked: list[Asked] = []
+    for name in names:
+        asked += ask_names(arena, cluster, [Question(name, "SRV")], client=client)
+        if asked[-1].answer is None or asked[-1].answer.answer:
+            break
+    return asked[-1]

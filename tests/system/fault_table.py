@@ -193,6 +193,9 @@ ROWS = (
         ids=("DNS-413", "DNS-423"),
         layer=API,
     ),
+    Row(
+        fault="dns/F-82", test="dns/test_names.py::test_service_records_by_the_search_list", ids=("DNS-427",), layer=DNS
+    ),
     _names("dns/F-44", "zone/no-wildcards", "DNS-021"),
     _names("dns/F-48", "clusterip/types", "DNS-106"),
     _name_change("dns/F-16", "test_new_service", "DNS-701", outright=True),

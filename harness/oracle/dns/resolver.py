@@ -37,6 +37,12 @@ class ResolverFile:
     search: tuple[str, ...] = ()
     options: frozenset[str] = frozenset()
 
+    @property
+    def ndots(self) -> int:
+        """Dots from which on a name is tried as it is first (resolv.conf(5): 1 unless told)."""
+        told = [each.partition(":")[2] for each in self.options if each.startswith("ndots:")]
+        return next((int(each) for each in told if each.isdigit()), 1)
+
 
 @dataclass(frozen=True)
 class HostsFile:

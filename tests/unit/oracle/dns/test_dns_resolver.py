@@ -182,6 +182,14 @@ def test_the_search_list_is_asked_in_order(name: str, asked: list[str]) -> None:
     assert candidates(name, search=SEARCH, ndots=5) == asked
 
 
+@pytest.mark.parametrize(
+    ("options", "ndots"), [("options ndots:5 edns0", 5), ("options edns0", 1), ("options ndots:many", 1), ("", 1)]
+)
+def test_the_dots_from_which_a_name_is_whole_are_read(options: str, ndots: int) -> None:
+    """As the file says, else one."""
+    assert parse_resolv_conf(f"nameserver 10.96.0.10\n{options}\n").ndots == ndots
+
+
 def test_candidates_are_bounded_and_asked_once() -> None:
     """Too long names are skipped; a lone dot in the list is the name itself (DNS-422, 449)."""
     long = ".".join(["x" * 60] * 4)
