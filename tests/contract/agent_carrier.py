@@ -6,7 +6,9 @@ container would; the stream is a relay's stdin and stdout, with the same interfa
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import select
 import signal
 import socket
@@ -21,13 +23,23 @@ from harness.kube.errors import StreamClosed, StreamRefused
 from harness.probe.archive import archive
 
 PYTHON = ("-I", "-S")
+PATIENCE = 30.0
+"""Seconds for what takes milliseconds, on a machine with much else to do."""
 
 
 def free_port() -> int:
-    """A port that was free a moment ago on every address of loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nobody has, of those that nobody is given unasked.
+
+    One that the kernel picked is, a moment later, as likely to be picked for somebody else: for any connection that
+    another test makes meanwhile.
+    """
+    picked_by_the_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10_000, picked_by_the_kernel)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("0.0.0.0", port))
+            return port
 
 
 class PipeStream:
@@ -54,7 +66,7 @@ class PipeStream:
             return b""
         data = os.read(self._out, 262144)
         if not data:
-            raise StreamClosed(f"relay ended with {self.process.wait(5)}", code=self.process.returncode)
+            raise StreamClosed(f"relay ended with {self.process.wait(PATIENCE)}", code=self.process.returncode)
         return data
 
     def cut(self) -> None:
@@ -63,7 +75,7 @@ class PipeStream:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(PATIENCE)
 
     def __del__(self) -> None:
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
@@ -117,7 +129,7 @@ class LocalAgent:
     def kill(self) -> None:
         """End the agent as an OOM kill does."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(5)
+        self.process.wait(PATIENCE)
 
     def stop(self) -> None:
         """Clean up."""
@@ -125,7 +137,7 @@ class LocalAgent:
             stream.close()
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(5)
+        self.process.wait(PATIENCE)
         self._close_pipes()
 
     def _close_pipes(self) -> None:

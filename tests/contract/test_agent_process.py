@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.effects.clock import RealClock
 from harness.effects.run import run
+from harness.expect.converge import converge
 from harness.probe.archive import RELAY_COMMAND, archive, fingerprint, serve_command
 from harness.probe.asks import Http, Tcp
 from harness.probe.session import Session
-from tests.contract.agent_carrier import LocalAgent, free_port, running
+from tests.contract.agent_carrier import PATIENCE, LocalAgent, free_port, running
 
 HOST = "127.0.0.1"
 
@@ -105,7 +107,7 @@ def test_relay_ends_with_its_client(agent: LocalAgent) -> None:
     stream = agent.connect()
     assert stream.process.stdin is not None
     stream.process.stdin.close()
-    assert stream.process.wait(5) == 0
+    assert stream.process.wait(PATIENCE) == 0
     assert agent.process.poll() is None
 
 
@@ -115,31 +117,43 @@ def test_relay_ends_with_the_agent(agent: LocalAgent) -> None:
     session.ask([Tcp(HOST, agent.port)])
     relay = agent.streams[-1].process
     agent.kill()
-    assert relay.wait(5) == 0
+    assert relay.wait(PATIENCE) == 0
     session.close()
 
 
 def test_term_ends_at_once(agent: LocalAgent) -> None:
     """Without lingering SIGTERM is obeyed at once, with exit code 0."""
     agent.process.send_signal(signal.SIGTERM)
-    assert agent.process.wait(3) == 0
+    assert agent.process.wait(PATIENCE) == 0
+
+
+def until_unready(session: Session, agent: LocalAgent) -> None:
+    """Wait until it says that it is not ready."""
+    ready = [Http(HOST, agent.port, "/ready", timeout=PATIENCE)]
+    converge(
+        lambda: session.ask(ready)[0].http,
+        lambda http: http is not None and http.status == 503,
+        clock=RealClock(),
+        within=PATIENCE,
+        streak=1,
+        spacing=0.01,
+    )
 
 
 def test_lingering_serves_unready_then_ends(tmp_path: Path) -> None:
     """A lingering agent says not ready after SIGTERM, goes on serving, and ends after its time."""
-    agent = next(agents := running(tmp_path, options=("--linger=1",)))
+    agent = next(agents := running(tmp_path, options=("--linger=3",)))
     session = Session(agent.connect, "x/a")
     try:
         session.ask([Tcp(HOST, agent.port)])
         began = time.monotonic()
         agent.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
-        ready, served = session.ask([Http(HOST, agent.port, "/ready"), Http(HOST, agent.port, "/echo")])
-        assert ready.http is not None
+        until_unready(session, agent)
+        (served,) = session.ask([Http(HOST, agent.port, "/echo")])
         assert served.http is not None
-        assert (ready.http.status, served.http.status) == (503, 200)
-        assert agent.process.wait(5) == 0
-        assert time.monotonic() - began >= 0.9
+        assert served.http.status == 200
+        assert agent.process.wait(PATIENCE) == 0
+        assert time.monotonic() - began >= 2.9
     finally:
         session.close()
         agents.close()  # type: ignore[attr-defined]
@@ -148,11 +162,15 @@ def test_lingering_serves_unready_then_ends(tmp_path: Path) -> None:
 def test_second_term_ends_lingering(tmp_path: Path) -> None:
     """Whoever sends SIGTERM twice means it."""
     agent = next(agents := running(tmp_path, options=("--linger=60",)))
-    agent.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    agent.process.send_signal(signal.SIGTERM)
-    assert agent.process.wait(5) == 0
-    agents.close()  # type: ignore[attr-defined]
+    session = Session(agent.connect, "x/a")
+    try:
+        agent.process.send_signal(signal.SIGTERM)
+        until_unready(session, agent)  # it has taken the first: two that wait together are one to the kernel
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(PATIENCE) == 0
+    finally:
+        session.close()
+        agents.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(
@@ -178,7 +196,7 @@ os.wait()
 """
     watch = f"""
 import os, time
-deadline = time.monotonic() + 8
+deadline = time.monotonic() + {PATIENCE}
 while not os.path.exists({str(note)!r}) and time.monotonic() < deadline:
     time.sleep(0.02)
 pid = open({str(note)!r}).read()
@@ -201,7 +219,7 @@ print("there" if os.path.exists(f"/proc/{{pid}}") else "buried")
     done = subprocess.run(
         ["unshare", "--pid", "--fork", "--mount-proc", *python, "-c", inner],
         capture_output=True,
-        timeout=20,
+        timeout=4 * PATIENCE,
         check=False,
         env={"PATH": os.environ["PATH"], "POD_UID": f"orphans-{os.getpid()}"},
     )

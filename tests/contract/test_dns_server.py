@@ -21,7 +21,8 @@ from harness.embedded.dns.serve import DnsServer, Ports
 from harness.embedded.dns.view import View
 from harness.embedded.store.objects import Store
 
-SECONDS = 10.0
+SECONDS = 60.0
+"""For a whole test, on a machine with much else to do."""
 
 
 @dataclass

@@ -123,8 +123,11 @@ def test_watch_tells_changes_in_order(kube: Kube, namespace: str) -> None:
     kube.create(config_map(namespace, a="1"))
     kube.patch("configmaps", "c", {"data": {"a": "2"}}, namespace=namespace)
     kube.delete("configmaps", "c", namespace=namespace)
-    seen = [event.kind for event in kube.watch("configmaps", since=since, timeout=0.5, namespace=namespace)]
-    assert seen == ["ADDED", "MODIFIED", "DELETED"]
+    events = kube.watch("configmaps", since=since, timeout=30, namespace=namespace)
+    seen = list(itertools.islice(events, 3))
+    assert [event.kind for event in seen] == ["ADDED", "MODIFIED", "DELETED"]
+    last = seen[-1].object["metadata"]["resourceVersion"]
+    assert list(kube.watch("configmaps", since=last, timeout=0.2, namespace=namespace)) == []
 
 
 def test_wait_returns_with_the_change(kube: Kube, namespace: str) -> None:
@@ -133,7 +136,7 @@ def test_wait_returns_with_the_change(kube: Kube, namespace: str) -> None:
     later = threading.Timer(0.1, kube.patch, ("configmaps", "c", {"data": {"a": "2"}}), {"namespace": namespace})
     later.start()
     found = kube.wait(
-        "configmaps", "c", lambda obj: obj is not None and obj["data"]["a"] == "2", timeout=10, namespace=namespace
+        "configmaps", "c", lambda obj: obj is not None and obj["data"]["a"] == "2", timeout=30, namespace=namespace
     )
     later.join()
     assert found is not None
@@ -145,7 +148,7 @@ def test_wait_for_absence(kube: Kube, namespace: str) -> None:
     kube.create(config_map(namespace))
     later = threading.Timer(0.1, kube.delete, ("configmaps", "c"), {"namespace": namespace})
     later.start()
-    assert kube.wait("configmaps", "c", lambda obj: obj is None, timeout=10, namespace=namespace) is None
+    assert kube.wait("configmaps", "c", lambda obj: obj is None, timeout=30, namespace=namespace) is None
     later.join()
 
 
@@ -261,10 +264,10 @@ def odd() -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
 def test_no_cluster_is_one_line() -> None:
     """A kubeconfig with nothing behind it says so and names the address."""
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind(("127.0.0.1", 0))  # kept, so that nobody else is given it; nobody listens
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    with pytest.raises(errors.Unreachable, match=f"no cluster at {url}: connection refused") as caught:
-        reaching(url).server_version()
+        with pytest.raises(errors.Unreachable, match=f"no cluster at {url}: connection refused") as caught:
+            reaching(url).server_version()
     assert "\n" not in str(caught.value)
 
 
@@ -315,7 +318,7 @@ def test_a_wait_survives_an_outage(odd: tuple[str, dict[str, tuple[int, bytes]]]
         0.3, odd[1].__setitem__, (path, (200, b'{"metadata": {"resourceVersion": "5"}, "items": []}'))
     )
     later.start()
-    assert reaching(odd[0]).wait("configmaps", "c", lambda obj: obj is None, timeout=10, namespace="x") is None
+    assert reaching(odd[0]).wait("configmaps", "c", lambda obj: obj is None, timeout=30, namespace="x") is None
     later.join()
     odd[1][path] = (503, b"upgrading")
     with pytest.raises(errors.WaitTimeout, match="upgrading"):

@@ -20,7 +20,8 @@ from harness.embedded.netns.fabric import NODE_SYSCTLS, POD_SYSCTLS
 from harness.embedded.netns.namespace import NAMED, run_in
 from harness.embedded.netns.sockets import family_of
 
-PATIENCE = 0.5  # seconds until an answer counts as silence; everything is on this machine
+SILENCE = 0.5  # seconds until an answer that must not come counts as silence; everything is on this machine
+PATIENCE = 10.0  # seconds for an answer that must come, on a machine with much else to do
 REFUSED, SILENT = "refused", "silent"
 
 
@@ -139,13 +140,20 @@ class ScratchNetwork:
                             connection.sendall(f"{host} {peer[0]}".encode())
 
     def dial(
-        self, who: str, address: str, port: int, protocol: str = "tcp", *, source_port: int = 0
+        self,
+        who: str,
+        address: str,
+        port: int,
+        protocol: str = "tcp",
+        *,
+        source_port: int = 0,
+        patience: float = PATIENCE,
     ) -> tuple[str, str]:
         """(who answered, the client's address as seen there), or (refused | silent, "")."""
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
         sock = run_in(self.path(who), lambda: socket.socket(family_of(address), kind))
         with sock:
-            sock.settimeout(PATIENCE)
+            sock.settimeout(patience)
             try:
                 if source_port:
                     sock.bind(("", source_port))

