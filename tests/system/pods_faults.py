@@ -68,7 +68,12 @@ async def fault_of_stale_neighbours(ground: Ground) -> None:
         spec = {"id": "services/F52", "nodes": [ground.nodes[0]], "params": {"every": 2, "for": 1}}
         await before_during_after(ground, spec, reached, lost_then_back)
     await ground.drop("here", "there")
-    assert not run(["ip", "-n", ground.nodes[0], "neigh", "show", "nud", "permanent", "dev", "eth0"]).text
+
+    async def nothing_stale() -> bool:
+        return not run(["ip", "-n", ground.nodes[0], "neigh", "show", "nud", "permanent", "dev", "eth0"]).text
+
+    # The promise may have held already while the fault was there: it comes and goes.
+    await ground.until(nothing_stale, "stale entries to be gone")
 
 
 async def fault_of_a_black_hole(ground: Ground) -> None:
@@ -85,7 +90,11 @@ async def fault_of_a_black_hole(ground: Ground) -> None:
             )
 
         await before_during_after(ground, {"id": "services/F53", "nodes": [ground.nodes[1]]}, large, only_small)
-    assert " mtu 1500 " in run(["ip", "-n", ground.nodes[1], "link", "show", "eth0"]).text
+
+    async def as_it_was() -> bool:
+        return " mtu 1500 " in run(["ip", "-n", ground.nodes[1], "link", "show", "eth0"]).text
+
+    await ground.until(as_it_was, "the link as it was")
     await ground.drop("here", "there")
 
 

@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Awaitable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.system.pods_faults import (
     fault_of_masquerading_all,
     fault_of_stale_neighbours,
 )
-from tests.system.pods_ground import NAMESPACE, Ground, server, sleeper, status_of, url
+from tests.system.pods_ground import LIMIT, NAMESPACE, Ground, server, sleeper, status_of, url
 
 LIST = ("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 """Lists the command lines of a container's processes; its own does not hold what is looked for."""
@@ -433,15 +434,16 @@ async def nothing_of_the_machine_can_be_changed(ground: Ground) -> None:
 
 async def an_unknown_image_is_not_pulled(ground: Ground) -> None:
     """A pod with another image waits with ErrImagePull, then ImagePullBackOff, and can be deleted."""
+    _, version = await ground.api.list("pods", namespace=NAMESPACE)
     await ground.make("alien", sleeper(image="example.com/alien:1"))
     reasons: list[str] = []
-
-    async def backed_off() -> bool:
-        waiting = status_of(await ground.pod("alien")).get("state", {}).get("waiting", {})
-        reasons.append(waiting.get("reason", ""))
-        return reasons[-1] == "ImagePullBackOff"
-
-    await ground.until(backed_off, "ImagePullBackOff")
+    async with asyncio.timeout(LIMIT), aclosing(ground.api.watch("pods", since=version)) as events:  # type: ignore[type-var]
+        async for event in events:
+            if event["object"]["metadata"]["name"] == "alien":
+                waiting = status_of(event["object"]).get("state", {}).get("waiting", {})
+                reasons.append(waiting.get("reason", ""))
+            if reasons[-1:] == ["ImagePullBackOff"]:
+                break
     assert "ErrImagePull" in reasons
     assert (await ground.pod("alien"))["status"]["phase"] == "Pending"
     await ground.drop("alien")
@@ -465,7 +467,7 @@ async def restart_policies_are_kept(ground: Ground) -> None:
     assert (ended["exitCode"], ended["reason"], ended["message"]) == (4, "Error", "why\n")
     assert status_of(await ground.pod("typo"))["state"]["terminated"]["reason"] == "StartError"
     loop = status_of(await ground.pod("loop"))
-    assert loop["restartCount"] == 1
+    assert loop["restartCount"] >= 1
     assert loop["lastState"]["terminated"]["exitCode"] == 1
     await ground.drop("good", "bad", "loop", "typo")
 
