@@ -1,4 +1,4 @@
-"""How long what belongs to an owner may outlive it, and waiting for its end. Not how it is ended: that is the product's.
+"""How long what belongs to an owner may outlive it, and waiting for its end. How it is ended is the product's affair.
 
 Seconds count on a machine that can do what it is asked; one that runs behind gets as much longer as it runs behind.
 """

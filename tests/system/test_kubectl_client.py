@@ -7,12 +7,13 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.effects.run import Completed, run
+from harness.effects.run import Completed, run, start
 from tests.system.apiserver_on_loopback import Running
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -65,14 +66,23 @@ class Kubectl:
     def __call__(
         self, *args: str, stdin: object = b"", check: bool = True, kubeconfig: Path | None = None
     ) -> Completed:
-        argv = [
-            "kubectl", f"--kubeconfig={kubeconfig or self.server.kubeconfig}", f"--namespace={self.namespace}",
-            f"--cache-dir={self._directory}/cache", "--request-timeout=30s", *args,
-        ]  # fmt: skip
-        # The machine's own trust settings must not matter: the kubeconfig brings its authority.
-        env = {"PATH": os.environ["PATH"], "HOME": str(self._directory), "KUBE_EDITOR": "true"}
         data = stdin if isinstance(stdin, bytes) else json.dumps(stdin).encode()
-        return run(argv, stdin=data, timeout=60, check=check, env=env)
+        command = self._command(kubeconfig or self.server.kubeconfig, "--request-timeout=30s", *args)
+        return run(command, stdin=data, timeout=60, check=check, env=self._environment())
+
+    def started(self, *args: str) -> subprocess.Popen[bytes]:
+        """kubectl that goes on until it is killed."""
+        return start(self._command(self.server.kubeconfig, *args), env=self._environment())
+
+    def _command(self, kubeconfig: Path, *args: str) -> list[str]:
+        return [
+            "kubectl", f"--kubeconfig={kubeconfig}", f"--namespace={self.namespace}",
+            f"--cache-dir={self._directory}/cache", *args,
+        ]  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        # The machine's own trust settings must not matter: the kubeconfig brings its authority.
+        return {"PATH": os.environ["PATH"], "HOME": str(self._directory), "KUBE_EDITOR": "true"}
 
     def json(self, *args: str) -> dict:
         return json.loads(self("get", *args, "-o", "json").out)
@@ -128,10 +138,16 @@ def test_get_pages_through_a_long_list(kubectl):
 
 
 def test_get_watches(kubectl):
-    """`get -w` prints what is there and then what changes, until its time is over."""
+    """`get -w` prints what is there and then what changes."""
     kubectl.pod("a")
-    done = kubectl("get", "pods", "-w", "--request-timeout=1s", check=False)
-    assert done.text.splitlines()[1].split()[:2] == ["a", "1/1"]
+    with kubectl.started("get", "pods", "-w", "--no-headers") as watching:
+        try:
+            assert watching.stdout is not None
+            assert watching.stdout.readline().split()[:2] == [b"a", b"1/1"]
+            kubectl.pod("b")
+            assert watching.stdout.readline().split()[0] == b"b"
+        finally:
+            watching.kill()
 
 
 @pytest.mark.parametrize(
