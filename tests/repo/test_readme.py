@@ -23,6 +23,8 @@ BLOCK = re.compile(r"^```console(?: (run|embedded))?\n(.*?)^```$", re.MULTILINE 
 INLINE = re.compile(r"`((?:harness|make|pytest) [^`]+)`")
 PAGES = ("README.md", "CONTRIBUTING.md")
 PYTEST_NO_TESTS = 5
+PATIENCE = 300.0
+"""Seconds for a command of two, on a machine with much else to do."""
 
 
 def blocks(*kinds: str) -> list[str]:
@@ -53,7 +55,7 @@ def words(line: str) -> list[str]:
 def test_what_the_pages_show_works(line: str) -> None:
     """A command of the README ends well where the harness is installed."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = run(shlex.split(line), check=False, env=environment, timeout=120)
+    done = run(shlex.split(line), check=False, env=environment, timeout=PATIENCE)
     assert done.code == 0, done.text + done.err.decode()
 
 
@@ -68,7 +70,7 @@ def test_what_the_pages_show_can_be_read(line: str, tmp_path: Path) -> None:
 
 def make_reads(arguments: list[str], place: Path) -> Iterator[str]:
     """What make says against it; a dry run runs nothing."""
-    done = run(["make", "-C", str(ROOT), "-n", *arguments], check=False, timeout=60)
+    done = run(["make", "-C", str(ROOT), "-n", *arguments], check=False, timeout=PATIENCE)
     if done.code != 0:
         yield done.err.decode()
 
@@ -81,7 +83,7 @@ def pytest_reads(arguments: list[str], place: Path) -> Iterator[str]:
             yield f"there is no {path}"
     kept = [each if not each.startswith("suites") else str(place / "suites") for each in arguments]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *kept, "-n", "0", "--collect-only", "-q"]
-    done = run(command, check=False, timeout=60)
+    done = run(command, check=False, timeout=PATIENCE)
     if done.code != PYTEST_NO_TESTS:
         yield done.text + done.err.decode()
 

@@ -59,7 +59,10 @@ class ScratchNetwork:
         return NAMED / f"{self._mark}-{host}"
 
     def make(self) -> None:
-        """Make all of it."""
+        """Make all of it, and remove what a killed run left."""
+        for path in NAMED.glob("scratch*-*"):
+            if not Path(f"/proc/{path.name.partition('-')[0].removeprefix('scratch')}").exists():
+                namespace.remove(path)
         for host in ("x", *self.nodes):
             namespace.make(self.path(host), sysctls=NODE_SYSCTLS)
         for pod in self.pods:

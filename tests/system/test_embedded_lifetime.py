@@ -20,6 +20,7 @@ import pytest
 from harness.clusters.embedded import EmbeddedCluster, Settings, refusal, standing_names
 from harness.clusters.provider import ClusterError
 from harness.effects.run import Completed, run, start
+from harness.embedded.netns import namespace
 from harness.kube.client import Kube
 from tests.system.death import limit, until
 
@@ -161,6 +162,15 @@ def untouched() -> Iterator[None]:
 
 
 @pytest.fixture
+def named() -> Iterator[Path]:
+    """A network namespace of the machine's that has a name."""
+    path = namespace.NAMED / f"mine-{os.getpid()}"
+    namespace.make(path)
+    yield path
+    namespace.remove(path)
+
+
+@pytest.fixture
 def owned() -> Iterator[tuple[Any, Body]]:
     """An owner in a process of its own, and its cluster."""
     owner = start([sys.executable, "-c", OWNER, NAME], stdin=-1)
@@ -182,6 +192,13 @@ def test_a_cluster_has_namespaces_of_its_own(owned: tuple[Any, Body]) -> None:
     ours = {space for space in spaces(os.getpid()) if space.startswith(("net:", "mnt:", "pid:"))}
     strays = [pid for pid in (body.first, *descendants(body.first)) if ours & spaces(pid)]
     assert not strays, "every process of a cluster stands in namespaces that end with it"
+
+
+def test_a_cluster_holds_no_namespace_of_the_machine(named: Path, owned: tuple[Any, Body]) -> None:
+    """What the machine has under a name when a cluster boots can be removed while it stands, links and all."""
+    _, body = owned
+    assert str(named) in Path("/proc/self/mounts").read_text()
+    assert str(named) not in Path(f"/proc/{body.first}/mounts").read_text()
 
 
 def test_nothing_outlives_an_owner_that_is_killed(owned: tuple[Any, Body]) -> None:

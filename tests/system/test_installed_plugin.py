@@ -27,7 +27,7 @@ needs_a_cluster = pytest.mark.skipif(REFUSED is not None, reason=str(REFUSED))
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this tree."""
     folder = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)], timeout=180)
+    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)], timeout=600)
     (made,) = folder.glob("*.whl")
     return made
 
@@ -36,10 +36,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter that has the wheel, and of this environment the dependencies only."""
     place = tmp_path_factory.mktemp("venv")
-    run([sys.executable, "-m", "venv", "--without-pip", str(place)], timeout=60)
+    run([sys.executable, "-m", "venv", "--without-pip", str(place)], timeout=600)
     interpreter = place / "bin/python"
     install = ["--quiet", "--no-deps", "--no-index", str(wheel)]
-    run([sys.executable, "-m", "pip", "--python", str(interpreter), "install", *install], timeout=120)
+    run([sys.executable, "-m", "pip", "--python", str(interpreter), "install", *install], timeout=600)
     # Files named in a .pth are found after the venv's own, and .pth files there (this tree's own) are not obeyed.
     (site,) = place.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -58,7 +58,7 @@ def execute(python: Path, directory: Path, *args: str) -> Completed:
     """Run the interpreter there, without what this environment adds to Python."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST"))}
     command = ["env", "-C", str(directory), str(python), *args]
-    return run(command, check=False, timeout=180, env=environment)
+    return run(command, check=False, timeout=600, env=environment)
 
 
 def example() -> str:

@@ -30,7 +30,7 @@ class Ends:
     def __init__(self, protocol: str = V5) -> None:
         ours, self.server = socket.socketpair()
         self.stream = ExecStream(ours, protocol=protocol, what="exec x/a")
-        self.server.settimeout(5)
+        self.server.settimeout(30)
 
     def say(self, channel: int, data: bytes) -> None:
         self.server.sendall(from_server(BINARY, bytes((channel,)) + data))

@@ -31,7 +31,7 @@ def in_loop(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a test coroutine; nothing here takes longer than a moment."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await body()
 
     asyncio.run(bounded())

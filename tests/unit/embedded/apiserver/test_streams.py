@@ -155,7 +155,7 @@ async def test_a_client_that_goes_ends_its_process(client):
     process.deaf = True
     async with client.exec("command=sleep&stdin=true&stdout=true") as stream:
         await stream.close()
-    await asyncio.wait_for(process.ended.wait(), 5)
+    await asyncio.wait_for(process.ended.wait(), 30)
     assert process.killed
 
 

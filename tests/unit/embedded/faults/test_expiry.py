@@ -48,7 +48,7 @@ def in_time(body: Callable[[FakeClock, Store], Awaitable[None]]) -> None:
         store = Store(clock=clock, seed=1)
         expiry = Expiry(LocalApi(store, "fault-expiry"), clock=clock)
         await expiry.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await body(clock, store)
         await expiry.stop()
 

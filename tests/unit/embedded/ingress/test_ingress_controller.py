@@ -69,7 +69,7 @@ def an_ingress(host: str) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  # there is no event for what somebody else writes
             await asyncio.sleep(0)
 

@@ -79,7 +79,7 @@ def test_a_follower_sees_each_line_once_and_the_end() -> None:
         log.feed("stderr", b"c\n", 2.0)
         await asyncio.sleep(0)
         log.close(3.0)
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 30)
         return seen
 
     assert asyncio.run(scenario()) == [b"b\n", b"c\n"]

@@ -41,12 +41,12 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def owner(ended: threading.Event) -> Iterator[tuple[socket.socket, Lifeline]]:
     """The owner's end, and the cluster's lifeline. The owner goes before `os._exit` comes back."""
     ours, theirs = socket.socketpair()
-    ours.settimeout(5)
+    ours.settimeout(30)
     lifeline = Lifeline(control_fd=theirs.detach(), name_fd=None)
     lifeline.watch()
     with closing(ours):
         yield ours, lifeline
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 def test_the_owner_is_told_in_one_line(owner: tuple[socket.socket, Lifeline]) -> None:
@@ -65,7 +65,7 @@ def test_the_owners_end_is_the_clusters_end(owner: tuple[socket.socket, Lifeline
     ours.sendall(b"anything")
     assert not ended.is_set()
     ours.close()
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 def test_an_owner_that_is_gone_already_is_told_nothing(ended: threading.Event) -> None:
@@ -75,7 +75,7 @@ def test_an_owner_that_is_gone_already_is_told_nothing(ended: threading.Event) -
     ours.close()
     lifeline.say({"error": "too late"})
     lifeline.watch()
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def test_a_real_process_ends_with_its_owner() -> None:
     with closing(theirs), process("control_fd", theirs.fileno()) as child:
         theirs.close()
         ours.close()
-        assert child.wait(timeout=10) == 0
+        assert child.wait(timeout=30) == 0
 
 
 def test_down_ends_a_real_process(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_down_ends_a_real_process(tmp_path: Path) -> None:
         listener.listen(8)
         with process("name_fd", listener.fileno()) as child:
             assert asked(path, "down") == {}
-            assert child.wait(timeout=10) == 0
+            assert child.wait(timeout=30) == 0
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def standing(tmp_path: Path) -> Iterator[tuple[str, Lifeline]]:
 def asked(path: str, verb: str) -> dict[str, Any]:
     """What a standing cluster answers."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(5)
+        line.settimeout(30)
         line.connect(path)
         line.sendall(verb.encode() + b"\n")
         data = b""
