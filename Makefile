@@ -45,6 +45,9 @@ embedded := $(if $(filter embedded,$(or $(call given,CLUSTER),$(if $(elsewhere),
 .PHONY: conformance matrix test test-kind lint bench catalogue clean packages may-make-namespaces
 .DEFAULT_GOAL := conformance
 
+# Whatever the caller says of bytecode: with none each worker compiles the harness and its suites anew, two seconds of work.
+conformance matrix: export PYTHONDONTWRITEBYTECODE :=
+
 conformance: $(if $(embedded),may-make-namespaces) $(VENV)/ready
 	@$(PYTHON) -m pytest suites -n $(suite_jobs) $(cluster_options) $(ARGS)
 

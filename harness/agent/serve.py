@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import resource
-import secrets
 import signal
 import sys
 import time
@@ -64,7 +63,7 @@ class Agent:
         asker = Asker(self.loop, self.identity, self.servers)
         journal = int(os.environ.get("HARNESS_JOURNAL_BYTES", JOURNAL_BYTES))
         sessions = Sessions(self.loop, asker.answer, most_running=_descriptors(), journal_bytes=journal)
-        self.door = Door(self.loop, sessions, self.identity, name=meet_at, boot=secrets.token_hex(8))
+        self.door = Door(self.loop, sessions, self.identity, name=meet_at, boot=os.urandom(8).hex())
 
     def run(self) -> int:
         """Until told to end; the exit code."""

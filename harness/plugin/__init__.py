@@ -6,6 +6,7 @@ Hooks only; what they do is in the modules beside. The fixtures are `cluster`, `
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """A worker tells which tests are ours before xdist tells what it collected: then the report begins."""
+    if any(map(outcomes.ours, session.items)):
+        # Modules and tests live as long as the process: who looks for garbage, pytest at its end five times, need not
+        # go through them.
+        gc.freeze()
     told = getattr(session.config, "workerinput", {}).get("harness")
     if told is not None and not session.config.option.collectonly:
         ours = {item.nodeid: outcomes.about(item) for item in session.items if outcomes.ours(item)}

@@ -1,12 +1,15 @@
 """The agent as one file, and how to start it: what a manifest needs to carry an agent.
 
-The archive is made from `harness/agent` alone, the same bytes every time, with `agent` as its own top level.
+The archive is made from `harness/agent` alone, the same bytes every time, with `agent` as its own top level. Beside each
+source lies its bytecode for Pythons like ours (the format of PEP 552); others pass over it and compile for themselves.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
+import marshal
 import zipfile
 from collections.abc import Sequence
 from importlib import resources
@@ -53,6 +56,11 @@ sys.exit(main(sys.argv[2:]))
 READY_PATH = "/ready"
 """HTTP path for a readiness probe, on any TCP port the agent serves."""
 
+UNCHECKED = (1).to_bytes(4, "little")
+"""Flags of a bytecode file: it names its source's hash, and nobody needs to compare."""
+NO_SHARING = 2
+"""The last version of `marshal` whose output depends on the code alone."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAIN = b"import sys\nfrom agent.main import main\nsys.exit(main(sys.argv[1:]))\n"
 
@@ -80,7 +88,16 @@ def archive() -> bytes:
         for name, source in sources:
             if name != "__main__.py":
                 _add(packed, f"agent/{name}", source)
+                _add(packed, f"agent/{name}c", _bytecode(f"agent/{name}", source))
     return content.getvalue()
+
+
+def _bytecode(name: str, source: bytes) -> bytes:
+    """As a file of bytecode that is not checked against its source: to compile is half of an agent's start."""
+    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+    # Later versions of the format mark what is shared in memory just then: the same code would have other bytes.
+    packed = marshal.dumps(code, NO_SHARING)
+    return importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(source) + packed
 
 
 def _add(packed: zipfile.ZipFile, name: str, source: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -43,11 +44,26 @@ def test_every_module_of_the_archive_imports_alone(tmp_path: Path) -> None:
     """No module of the agent needs anything but the standard library."""
     file = tmp_path / "agent.pyz"
     file.write_bytes(archive())
-    names = [name[6:-3] for name in zipfile.ZipFile(file).namelist() if name.startswith("agent/")]
+    several = zipfile.ZipFile(file).namelist()
+    names = [name[6:-3] for name in several if name.startswith("agent/") and name.endswith(".py")]
     code = f"import sys; sys.path.insert(0, {str(file)!r}); import importlib\n"
     code += f"for name in {[n for n in names if n != '__init__']!r}: importlib.import_module('agent.' + name)\n"
     code += "assert not any(name.startswith('harness') for name in sys.modules)"
     run([sys.executable, "-I", "-S", "-W", "error", "-c", code], env={})
+
+
+@pytest.mark.parametrize(("magic", "compiles"), [(importlib.util.MAGIC_NUMBER, False), (b"\0\0\r\n", True)])
+def test_a_python_like_ours_compiles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: bytes, *, compiles: bool
+) -> None:
+    """The agent starts from its bytecode where that fits, and from its sources anywhere else."""
+    monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", magic)
+    file = tmp_path / "agent.pyz"
+    file.write_bytes(archive())
+    code = f"import sys, zipimport; sys.path.insert(0, {str(file)!r}); compiled = []; own = zipimport._compile_source\n"
+    code += "zipimport._compile_source = lambda path, source: compiled.append(path) or own(path, source)\n"
+    code += "import agent.serve, agent.relay; print(len(compiled))"
+    assert (int(run([sys.executable, "-I", "-S", "-c", code], env={}).text) > 0) is compiles
 
 
 def test_archive_is_the_same_every_time() -> None:

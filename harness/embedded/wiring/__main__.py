@@ -6,6 +6,7 @@ Writes its log to standard error and, for clusters that stand by themselves, to 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -19,6 +20,9 @@ from harness.embedded.wiring import ground
 from harness.embedded.wiring.cluster import Cluster
 from harness.embedded.wiring.lifeline import Lifeline
 from harness.embedded.wiring.settings import Settings
+
+YOUNG = 10_000
+"""New objects after which young ones are looked through: about one big list of the API."""
 
 
 def main(argv: list[str]) -> int:
@@ -50,8 +54,20 @@ async def live(settings: Settings, api_fd: int, lifeline: Lifeline) -> None:
     await cluster.start()
     kubeconfig = cluster.kubeconfig()
     write_atomic(ground.STATE / "kubeconfig", json.dumps(kubeconfig).encode(), mode=0o600)
+    _settle_memory()
     lifeline.say({"kubeconfig": kubeconfig, "boot_s": clock.now() - began, "pid": os.getpid()})
     await asyncio.Event().wait()
+
+
+def _settle_memory() -> None:
+    """Look for garbage less often, and never among what lives as long as the cluster.
+
+    The store keeps every object and its past. Going through all of it after each few hundred new ones took a tenth of
+    the processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 20)
 
 
 if __name__ == "__main__":
