@@ -1,7 +1,7 @@
 """The agent as one file, and how to start it: what a manifest needs to carry an agent.
 
-The archive is made from `harness/agent` alone, the same bytes every time, with `agent` as its own top level. Beside each
-source lies its bytecode for Pythons like ours (the format of PEP 552); others pass over it and compile for themselves.
+The archive is made from `harness/agent` alone, the same bytes every time, with `agent` as its own top level. Beside
+each source lies its bytecode for Pythons like ours (the format of PEP 552); others pass over it and compile.
 """
 
 from __future__ import annotations

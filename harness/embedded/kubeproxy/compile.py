@@ -301,16 +301,23 @@ def _balancing_chain(draft: _Draft, port: ServicePort, endpoints: tuple[Endpoint
 
 
 def _endpoint_chain(draft: _Draft, port: ServicePort, endpoint: Endpoint) -> Chain:
-    ip = draft.family.value
-    rules = [Rule(f"{ip} saddr {endpoint.address} jump {MARK}", "hairpin")]
-    if draft.broken.here(faults.NO_HAIRPIN, port.namespace):
-        rules = [Rule(f"{ip} saddr {endpoint.address} drop", "hairpin")]
-    if port.affinity_seconds:
-        seconds = draft.broken.affinity_seconds(port.affinity_seconds, port.namespace)
-        affinity = _endpoint_name("affinity", port, endpoint)
-        rules.append(Rule(f"update @{affinity} {{ {ip} saddr timeout {seconds}s }}"))
-    rules.append(Rule(f"meta l4proto {port.protocol} dnat to {endpoint.target}"))
-    return Chain(_endpoint_name("endpoint", port, endpoint), tuple(rules))
+    seconds = draft.broken.affinity_seconds(port.affinity_seconds, port.namespace)
+    hairpin = "drop" if draft.broken.here(faults.NO_HAIRPIN, port.namespace) else f"jump {MARK}"
+    return _way_to(endpoint.address, endpoint.port, label=port.label, hairpin=hairpin, affinity_seconds=seconds)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _way_to(address: str, number: int, *, label: str, hairpin: str, affinity_seconds: int) -> Chain:
+    """Of all rules most are these, and hardly any of them change from one call to the next."""
+    source = f"{'ip6' if ':' in address else 'ip'} saddr"
+    target = f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
+    protocol = label.split("/")[2]
+    rules = [Rule(f"{source} {address} {hairpin}", "hairpin")]
+    if affinity_seconds:
+        affinity = _named_for("affinity", label, address, number)
+        rules.append(Rule(f"update @{affinity} {{ {source} timeout {affinity_seconds}s }}"))
+    rules.append(Rule(f"meta l4proto {protocol} dnat to {target}"))
+    return Chain(_named_for("endpoint", label, address, number), tuple(rules))
 
 
 def _add_old_node_port(draft: _Draft, snapshot: Snapshot, node_port: str) -> None:
@@ -335,7 +342,12 @@ def _policy_chain(port: ServicePort, *, is_local: bool) -> str:
 
 
 def _endpoint_name(kind: str, port: ServicePort, endpoint: Endpoint) -> str:
-    return _named(kind, f"{port.label}__{endpoint.address.replace(':', '.')}/{endpoint.port}")
+    return _named_for(kind, port.label, endpoint.address, endpoint.port)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _named_for(kind: str, label: str, address: str, number: int) -> str:
+    return _named(kind, f"{label}__{address.replace(':', '.')}/{number}")
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -208,8 +208,7 @@ def _numbers(one: Object, port_name: str, protocol: str) -> Iterable[int]:
 
 
 def _endpoint(raw: Object, port: int, *, node: str) -> Endpoint:
-    conditions = raw.get("conditions") or {}
-    hints = raw.get("hints") or {}
+    conditions, hints = raw.get("conditions") or {}, raw.get("hints") or {}
     is_ready = conditions.get("ready") is not False
     serving = conditions.get("serving")
     return Endpoint(
@@ -219,9 +218,13 @@ def _endpoint(raw: Object, port: int, *, node: str) -> Endpoint:
         is_ready=is_ready,
         is_serving=is_ready if serving is None else bool(serving),
         is_terminating=bool(conditions.get("terminating")),
-        node_hints=frozenset(hint["name"] for hint in hints.get("forNodes") or ()),
-        zone_hints=frozenset(hint["name"] for hint in hints.get("forZones") or ()),
+        node_hints=_places(hints.get("forNodes")),
+        zone_hints=_places(hints.get("forZones")),
     )
+
+
+def _places(hints: list[Object] | None) -> frozenset[str]:
+    return frozenset([hint["name"] for hint in hints]) if hints else frozenset()
 
 
 def _usefulness(endpoint: Endpoint) -> tuple[bool, bool]:
