@@ -62,8 +62,7 @@ async def live(settings: Settings, api_fd: int, lifeline: Lifeline) -> None:
 def _settle_memory() -> None:
     """Look for garbage less often, and never among what lives as long as the cluster.
 
-    The store keeps every object and its past. Going through all of it after each few hundred new ones took a tenth of
-    the processor time.
+    The store keeps every object and its past: to go through it after each few hundred new ones is work for nothing.
     """
     gc.collect()
     gc.freeze()
