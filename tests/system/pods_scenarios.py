@@ -102,14 +102,19 @@ async def exec_passes_streams_and_exit_codes(ground: Ground) -> None:
     big = b"x" * 3_000_000
     assert await ground.run("ex", "wc", "-c", stdin=big) == (0, "3000000\n", "")
     assert len(await ground.text("ex", "head", "-c", "3000000", "/dev/zero")) == 3_000_000
-    process = await ground.runtime.exec(
-        NAMESPACE, "ex", None, ["sh", "-c", "sleep 0.3; stty size"], stdin=True, tty=True
-    )
-    await process.resize(100, 40)
+    script = "stty -echo; echo up; read _; stty size; read _; stty size"
+    process = await ground.runtime.exec(NAMESPACE, "ex", None, ["sh", "-c", script], stdin=True, tty=True)
     out = b""
+    for said, size in ((b"up\r\n", (100, 40)), (b"40 100\r\n", (80, 25))):
+        while not out.endswith(said):
+            piece = await process.read_stdout()
+            assert piece, out
+            out += piece
+        await process.resize(*size)
+        await process.write_stdin(b"\n")
     while piece := await process.read_stdout():
         out += piece
-    assert out == b"40 100\r\n", out
+    assert out == b"up\r\n40 100\r\n25 80\r\n", out
     assert await process.wait() == 0
     for tty in (False, True):
         process = await ground.runtime.exec(NAMESPACE, "ex", None, ["nothing-of-that-name"], stdin=False, tty=tty)

@@ -276,12 +276,33 @@ class Execution:
         with contextlib.suppress(ContainerError):
             await self.wait()
 
+    def _pid(self) -> int | None:
+        """The process itself; None while crun has not told."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int(self._pid_file.read_text())
+        return None
+
     async def resize(self, width: int, height: int) -> None:
-        """Give the terminal a size."""
-        if self._terminal is not None:
-            self._terminal.resize(width, height)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGWINCH)
+        """Give the terminal a size, also one that has another already.
+
+        crun hands on the size that it finds when it makes the process's own terminal, and no later one (1.8.1 as
+        Debian 12 has it): that end is told here, once it is there.
+        """
+        if self._terminal is None:
+            return
+        self._terminal.resize(width, height)
+        while (pid := self._pid()) is None and self._process.returncode is None:  # noqa: ASYNC110  # a file tells
+            await asyncio.sleep(LOOK_AGAIN)
+        with contextlib.suppress(OSError):  # it has ended, or has put something else in its place
+            own = os.open(f"/proc/{pid}/fd/0", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            try:
+                _set_size(own, width, height)
+            finally:
+                os.close(own)
+
+
+def _set_size(terminal: int, width: int, height: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
 
 class Terminal:
@@ -315,9 +336,8 @@ class Terminal:
 
     def resize(self, width: int, height: int) -> None:
         """Set the window size."""
-        if self._descriptor < 0:
-            return
-        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        if self._descriptor >= 0:
+            _set_size(self._descriptor, width, height)
 
     async def _ready(self, add: str, remove: str) -> None:
         loop = asyncio.get_running_loop()
