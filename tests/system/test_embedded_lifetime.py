@@ -33,6 +33,8 @@ IPTABLES = {"filter", "nat", "mangle", "raw", "security"}
 
 NAME = f"life-{os.getpid()}"
 ROOT = Path(__file__).parents[2]
+TESTS = ("scratch", "door", "try-", "mine-")
+"""How names of namespaces begin that other tests make beside these, on the machine itself."""
 
 OWNER = """
 import sys
@@ -137,7 +139,8 @@ def descendants(pid: int) -> Iterator[int]:
 def machine() -> dict[str, Any]:
     """What a cluster could leave on the machine itself, without what Docker makes and removes as it likes."""
     links = [line.split(": ")[1] for line in run(["ip", "-o", "link"]).text.splitlines()]
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    places = [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    mounts = [str(place) for place in places if not (place.parent == namespace.NAMED and place.name.startswith(TESTS))]
     tables = run(["nft", "list", "tables"], check=False).text.splitlines()
     return {
         "links": sorted(name for name in links if not name.startswith(("br-", "docker", "veth"))),
