@@ -272,13 +272,4 @@ TLS_CASES = (
         secrets={"tls-wild": ("*.tls-wild",)},
         asked=(("one.tls-wild", "one.tls-wild"), ("two.tls-wild", "two.tls-wild")),
     ),
-    TlsCase(
-        name="broken-secrets",
-        ids=("ING-067",),
-        promise="A Secret that is missing or useless takes no other host along.",
-        hosts=("tls-fine", "tls-missing", "tls-useless"),
-        tls=(("tls-fine", "tls-fine"), ("tls-missing", "tls-gone"), ("tls-useless", "tls-useless")),
-        secrets={"tls-fine": ("tls-fine",), "tls-useless": ()},
-        asked=(("tls-fine", "tls-fine"),),
-    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.suite import Controller, Fetch, Pair, certificate_for, ingress, service
+from harness.suite import Controller, Fetch, certificate_for, ingress, service
 from suites.ingress.cases import CASES, PREFIX, TLS_CASES, RouteCase, TlsCase, rule, to
 
 PORTS = [{"name": "web", "port": 80, "targetPort": 80}, {"name": "other", "port": 8181, "targetPort": 81}]
@@ -18,7 +18,6 @@ SELECTED: Mapping[str, Mapping[str, str]] = {
     "web-none": {"pod": "nobody"},
 }
 """The Services behind, by names that no test of another area makes and takes away in the same namespace."""
-USELESS = Pair(b"no certificate", b"no key")
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ def of_routes(case: RouteCase, ingress_class: str, space: str) -> Iterator[dict[
 def of_tls(case: TlsCase, ingress_class: str, space: str) -> Iterator[dict[str, Any]]:
     """The Secrets of a case and its Ingresses, one for each host: a controller may drop one that it cannot read."""
     for name, hosts in case.secrets.items():
-        pair = certificate_for(*placed({"hosts": hosts}, space)["hosts"]) if hosts else USELESS
-        yield pair.secret(name)
+        yield certificate_for(*placed({"hosts": hosts}, space)["hosts"]).secret(name)
     for number, host in enumerate(case.hosts):
         tls = [{"hosts": [name], "secretName": secret} for name, secret in case.tls if _covers(name, host)]
         backend = to(("web-one", "web-two", "web-three")[number])

@@ -5,6 +5,9 @@ Source: IngressTLS (networking.k8s.io/v1); catalogue group 1.4.5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pytest
 
 from harness.suite import (
@@ -13,9 +16,11 @@ from harness.suite import (
     Difference,
     Fetch,
     Findings,
+    Pair,
     WorkerArena,
     certificate_for,
     certificates_judged,
+    exclusive,
     fetch_all,
     ingress,
     ingress_snapshot,
@@ -24,6 +29,10 @@ from harness.suite import (
 )
 from suites.ingress.cases import PREFIX, TLS_CASES, TlsCase, rule, to
 from suites.ingress.ground import Ground, placed
+
+USELESS = Pair(b"no certificate", b"no key")
+NEWCOMERS = 2
+"""Hosts added one after the other: when the first is served, the controller has read what came before it."""
 
 
 def _param(case: TlsCase) -> object:
@@ -35,16 +44,28 @@ def test_certificate(arena: Arena, check: Check, standing: Ground, case: TlsCase
     """Each host shows the certificate of its Secret, and is served with TLS and without."""
     several = [Fetch(standing.host(host), tls=True, sni=standing.host(sni)) for host, sni in case.asked]
     several += [Fetch(standing.host(host)) for host, _ in case.asked]
+    _await_certificates(arena, check, standing, "certificates", several, standing.secrets)
+
+
+def _await_certificates(
+    arena: Arena,
+    check: Check,
+    standing: Ground,
+    what: str,
+    fetches: Sequence[Fetch],
+    secrets: Sequence[Mapping[str, Any]],
+) -> None:
+    """Wait until every request is answered by its backend, over TLS with the certificate of its Secret."""
 
     def look() -> Findings:
-        looked = fetch_all(arena, standing.controller, several)
+        looked = fetch_all(arena, standing.controller, fetches)
         if isinstance(looked, Findings):
             return looked
         over_tls = [each for each in looked if each.fetch.tls]
-        wrong = certificates_judged(over_tls, standing.controller, ingress_snapshot(arena), standing.secrets)
+        wrong = certificates_judged(over_tls, standing.controller, ingress_snapshot(arena), secrets)
         return routes_judged(looked, *wrong)
 
-    check.eventually("certificates", look, within=check.waits.service_program)
+    check.eventually(what, look, within=check.waits.service_program)
 
 
 @requirement("ING-064", needs=("ing",))
@@ -69,24 +90,53 @@ def test_the_handshake_chooses_no_backend(arena: Arena, check: Check, standing: 
 def test_certificates_are_renewed(arena: Arena, worker_arena: WorkerArena, check: Check, standing: Ground) -> None:
     """A new certificate in a Secret is shown without anything being started anew."""
     host, name = standing.host("renewed"), "tls-renewed"
+    for number in (1, 2):
+        secret = _hold(worker_arena, standing, certificate_for(host), name)
+        if number == 1:
+            arena.apply(_with_certificate(standing, "renewed", name))
+        _await_certificates(arena, check, standing, f"certificate {number}", [Fetch(host, tls=True)], [secret])
+
+
+@exclusive
+@pytest.mark.parametrize("pair", [None, USELESS], ids=["missing", "useless"])
+@requirement("ING-067", needs=("ing", "admin"))
+def test_broken_secrets(
+    arena: Arena, worker_arena: WorkerArena, check: Check, standing: Ground, pair: Pair | None
+) -> None:
+    """A Secret that is missing or useless takes no other host along: none that stands, and none that comes.
+
+    There are controllers in which it stops every change for everybody: nothing else runs meanwhile, and the controller
+    of somebody else's cluster is not tried. We may not delete Secrets: a useless one is made good instead.
+    """
+    broken = "tls-useless" if pair else "tls-gone"
+    if pair:
+        _hold(worker_arena, standing, pair, broken)
+    try:
+        arena.apply(_with_certificate(standing, "tls-broken", broken))
+        secrets = [*standing.secrets]
+        for number in range(NEWCOMERS):
+            host, new = standing.host(f"tls-new-{number}"), f"tls-new-{number}"
+            secrets.append(_hold(worker_arena, standing, certificate_for(host), new))
+            arena.apply(_with_certificate(standing, new, new))
+            fetches = [Fetch(host), *(Fetch(each, tls=True) for each in (host, standing.host("tls")))]
+            _await_certificates(arena, check, standing, f"{new} beside a Secret that is none", fetches, secrets)
+    finally:
+        if pair:
+            _hold(worker_arena, standing, certificate_for(standing.host("tls-broken")), broken)
+
+
+def _hold(worker_arena: WorkerArena, standing: Ground, pair: Pair, name: str) -> dict[str, Any]:
+    """Store a Secret for as long as the arena lives, or its new content."""
+    secret = pair.secret(name)
+    worker_arena.add_objects([secret], "x")
+    return {**secret, "metadata": {"name": name, "namespace": standing.space}}
+
+
+def _with_certificate(standing: Ground, host: str, secret: str) -> dict[str, Any]:
+    """An Ingress of one host whose certificate is in a Secret."""
     spec = {
         "ingressClassName": standing.controller.ingress_class,
-        "rules": [rule("renewed", (PREFIX, "/", to("web-one")))],
-        "tls": [{"hosts": ["renewed"], "secretName": name}],
+        "rules": [rule(host, (PREFIX, "/", to("web-one")))],
+        "tls": [{"hosts": [host], "secretName": secret}],
     }
-    pairs = [certificate_for(host), certificate_for(host)]
-    worker_arena.add_objects([pairs[0].secret(name)], "x")
-    arena.apply(ingress("renewed", placed(spec, standing.space)))
-    for number, pair in enumerate(pairs):
-        worker_arena.add_objects([pair.secret(name)], "x")
-        held = pair.secret(name)
-        stored = {**held, "metadata": {"name": name, "namespace": standing.space}}
-
-        def look(stored: dict[str, object] = stored) -> Findings:
-            looked = fetch_all(arena, standing.controller, [Fetch(host, tls=True)])
-            if isinstance(looked, Findings):
-                return looked
-            snapshot = ingress_snapshot(arena)
-            return routes_judged(looked, *certificates_judged(looked, standing.controller, snapshot, [stored]))
-
-        check.eventually(f"certificate {number + 1}", look, within=check.waits.service_program)
+    return ingress(host, placed(spec, standing.space))

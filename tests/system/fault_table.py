@@ -370,7 +370,7 @@ ROWS = (
     _ingress("ingress/38", "test_routes.py::test_route[exact]", "ING-031"),
     _ingress("ingress/38", "test_routes.py::test_route[prefix-root]", "ING-030"),
     _ingress("ingress/38", "test_routes.py::test_route[prefix-slash]", "ING-033", "ING-034"),
-    _ingress("ingress/39", "test_tls.py::test_certificate[broken-secrets]", "ING-067"),
+    _ingress("ingress/39", "test_tls.py::test_broken_secrets[missing]", "ING-067"),
     _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
     _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
     _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),
