@@ -214,6 +214,17 @@ class RunSession:
         """Leave the cluster as it was found, remove it, write the report."""
         self.cut_short = cut_short
         self.found |= SharedFacts(self.directory, self.run).all()
+        try:
+            self._leave()
+        except BaseException:
+            # Interrupted at the very end: the cluster may be left, what was found out of it must not be lost.
+            self.cut_short = cut_short or "interrupted while it cleared up: see `harness clean`"
+            raise
+        finally:
+            self._end_report()
+
+    def _leave(self) -> None:
+        """What a cluster that is not ours had before, and no cluster of ours."""
         if self.owner.made is not None and self.tests:
             self._diagnose()
         if self.tenancy is not None:
@@ -227,6 +238,9 @@ class RunSession:
             except KubeError as error:
                 self.left.append(f"left behind, remove with `harness clean`: {error}")
         self.close()
+
+    def _end_report(self) -> None:
+        """The report as it stays; none of a run that was refused, or that asked nothing."""
         self.ended = True
         if self.directory.is_dir():
             for lock in (".gate", ".turn", order.FILE, *FILES):

@@ -258,7 +258,9 @@ class ClusterFacts:
         return default_class(classes) or min(str(each["metadata"]["name"]) for each in classes)
 
     def await_ingress(self, ingress: str, *, namespace: str, patience: float, timeout: float) -> tuple[list[str], bool]:
-        """Wait for the addresses of an Ingress, and whether it tells them: else they are its controller's Service's.
+        """Wait for the addresses of an Ingress, and whether they are meant for clients outside the cluster.
+
+        Where the Ingress tells none, they are those of the Service behind which its controller is said to stand.
 
         Raises NotApplicable when the cluster's controller gave none to the first Ingress within `patience` seconds
         (remembered), Unmeasured when it gives addresses, or the cluster was made with it, but not to this one.
@@ -266,19 +268,19 @@ class ClusterFacts:
         known, promised = self.fact("ing"), self._is_held_to("ing")
         if known.state is State.NO:
             raise _lacks("ing", known) if promised else NotApplicable(f"needs {_words('ing')}: {known.why}")
-        behind = self._ingress_service()
+        behind, outside = self._ingress_service()
         sure = promised or known.state is State.YES
         try:
             found = self.kube.wait(
                 "ingresses.networking.k8s.io",
                 ingress,
                 lambda each: bool(each and each.get("status", {}).get("loadBalancer", {}).get("ingress")),
-                timeout=timeout if sure and not behind else patience,
+                timeout=timeout if sure and (outside or not behind) else patience,
                 namespace=namespace,
             )
         except WaitTimeout as error:
             if behind:
-                return behind, False
+                return self._ingress_service()
             nobody = Fact.no(why=f"no address was given to the first Ingress of class {self.ingress_class}")
             self.known.tell("ing", nobody)
             raise _lacks("ing", nobody) if sure else NotApplicable(f"needs {_words('ing')}: {nobody.why}") from error
@@ -286,11 +288,14 @@ class ClusterFacts:
         entries = (found or {})["status"]["loadBalancer"]["ingress"]
         return [str(each.get("ip") or each.get("hostname")) for each in entries], True
 
-    def _ingress_service(self) -> list[str]:
-        """The cluster addresses of the Service behind which the controller is said to stand."""
+    def _ingress_service(self) -> tuple[list[str], bool]:
+        """The addresses of the Service behind which the controller is said to stand, and whether a load balancer's."""
         space, _, name = self.notes.get("ingress_service", "").partition("/")
         found = self._patient(lambda: self.kube.find("services", name, namespace=space)) if name else None
-        return [str(each) for each in (found or {}).get("spec", {}).get("clusterIPs") or ()]
+        entries = (found or {}).get("status", {}).get("loadBalancer", {}).get("ingress") or ()
+        if given := [str(each.get("ip") or each.get("hostname")) for each in entries]:
+            return given, True
+        return [str(each) for each in (found or {}).get("spec", {}).get("clusterIPs") or ()], False
 
     def ask_for_loadbalancer(self, run: str, *, timeout: float) -> None:
         """Have the run's first LoadBalancer Service ask while other tests run, unless it is known what comes of it."""

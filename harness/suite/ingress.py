@@ -38,8 +38,13 @@ class Controller:
 
     ingress_class: str
     addresses: tuple[str, ...]
-    published: bool = True
-    """Whether Ingresses tell them."""
+    outside: bool = True
+    """Whether they are for clients outside the cluster; else only pods reach them."""
+
+    def must_be_outside(self) -> None:
+        """Raises NotApplicable for a controller that only pods reach."""
+        if not self.outside:
+            raise NotApplicable("needs an Ingress controller with an address outside the cluster: its Service has none")
 
     def address(self, family: Family | None = None) -> str:
         """The first address, or the first of a family; a host name has none. Raises NotApplicable without one."""

@@ -18,7 +18,7 @@ def standing(worker_arena: WorkerArena, cluster: ClusterFacts) -> ground.Ground:
     space, name = worker_arena.namespaces["x"], cluster.ingress_class
     objects = ground.standing(name, space)
     worker_arena.add_objects(objects, "x")
-    addresses, published = cluster.await_ingress(
+    addresses, outside = cluster.await_ingress(
         "prefix-root-0", namespace=space, patience=PATIENCE, timeout=worker_arena.waits.loadbalancer_address
     )
-    return ground.Ground(Controller(name, tuple(addresses), published), space, ground.secrets(objects, space))
+    return ground.Ground(Controller(name, tuple(addresses), outside), space, ground.secrets(objects, space))

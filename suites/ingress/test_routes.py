@@ -21,7 +21,6 @@ from harness.suite import (
     Fetch,
     Fetched,
     Findings,
-    NotApplicable,
     Seen,
     fetch_all,
     ingress_findings,
@@ -151,8 +150,7 @@ def test_addresses_are_published(arena: Arena, check: Check, standing: Ground) -
                 found.append(Difference(f"Ingress {name}: address", wanted, str(entries or "none"), "status"))
         return routes_judged([], *found) if found else Findings()
 
-    if not standing.controller.published:
-        raise NotApplicable("needs a controller that publishes addresses: its Service has none outside the cluster")
+    standing.controller.must_be_outside()
     check.eventually("addresses", look, within=check.waits.service_program)
 
 
@@ -169,6 +167,7 @@ def test_every_node_reaches_it(arena: Arena, check: Check, standing: Ground, clu
 @requirement("ING-076", needs=("ing", "np-x"))
 def test_reached_from_outside(arena: Arena, check: Check, standing: Ground, outside: ArenaPod) -> None:
     """A client outside the cluster reaches backends by the controller's address."""
+    standing.controller.must_be_outside()
     fetches = [Fetch(standing.host("root"), "/", client=outside.ref), Fetch(standing.host("longest"), "/aaa/bbb")]
     check.eventually(
         "reached", lambda: ingress_findings(arena, standing.controller, fetches), within=check.waits.service_program
@@ -178,6 +177,7 @@ def test_reached_from_outside(arena: Arena, check: Check, standing: Ground, outs
 @requirement("ING-077", needs=("ing", "np-x", "dual"))
 def test_both_families(arena: Arena, check: Check, standing: Ground, outside: ArenaPod) -> None:
     """A controller with addresses of both families answers on both."""
+    standing.controller.must_be_outside()
     fetches = [Fetch(standing.host("root"), "/", client=outside.ref, family=family) for family in Family]
     check.eventually(
         "both families",

@@ -41,10 +41,16 @@ def _param(case: TlsCase) -> object:
 
 @pytest.mark.parametrize("case", [_param(case) for case in TLS_CASES])
 def test_certificate(arena: Arena, check: Check, standing: Ground, case: TlsCase) -> None:
-    """Each host shows the certificate of its Secret, and is served with TLS and without."""
+    """Each host shows the certificate of its Secret, and is served."""
     several = [Fetch(standing.host(host), tls=True, sni=standing.host(sni)) for host, sni in case.asked]
-    several += [Fetch(standing.host(host)) for host, _ in case.asked]
     _await_certificates(arena, check, standing, "certificates", several, standing.secrets)
+
+
+@requirement("ING-057", needs=("ing",))
+def test_plain_requests(arena: Arena, check: Check, standing: Ground) -> None:
+    """A host with a certificate is served without TLS as well, and nobody is sent elsewhere."""
+    fetches = [Fetch(standing.host("tls")), Fetch(standing.host("tls"), tls=True)]
+    _await_certificates(arena, check, standing, "without TLS", fetches, standing.secrets)
 
 
 def _await_certificates(
@@ -118,7 +124,7 @@ def test_broken_secrets(
             host, new = standing.host(f"tls-new-{number}"), f"tls-new-{number}"
             secrets.append(_hold(worker_arena, standing, certificate_for(host), new))
             arena.apply(_with_certificate(standing, new, new))
-            fetches = [Fetch(host), *(Fetch(each, tls=True) for each in (host, standing.host("tls")))]
+            fetches = [Fetch(standing.host("root")), *(Fetch(each, tls=True) for each in (host, standing.host("tls")))]
             _await_certificates(arena, check, standing, f"{new} beside a Secret that is none", fetches, secrets)
     finally:
         if pair:

@@ -349,7 +349,7 @@ ROWS = (
     _ingress("ingress/22", "test_routes.py::test_reached_from_outside", "ING-076"),
     _ingress("ingress/23", "test_routes.py::test_addresses_are_published", "ING-020"),
     _ingress("ingress/24", "test_routes.py::test_path_and_query_are_handed_on", "ING-042", "ING-045"),
-    _ingress("ingress/25", "test_tls.py::test_certificate[one-host]", "ING-057"),
+    _ingress("ingress/25", "test_tls.py::test_plain_requests", "ING-057"),
     _ingress("ingress/26", "test_routes.py::test_every_endpoint_is_used", "ING-070"),
     _ingress("ingress/27", "test_routes.py::test_route[ports]", "ING-044"),
     _ingress(
@@ -371,6 +371,7 @@ ROWS = (
     _ingress("ingress/38", "test_routes.py::test_route[prefix-root]", "ING-030"),
     _ingress("ingress/38", "test_routes.py::test_route[prefix-slash]", "ING-033", "ING-034"),
     _ingress("ingress/39", "test_tls.py::test_broken_secrets[missing]", "ING-067"),
+    _ingress("ingress/39", "test_tls.py::test_broken_secrets[useless]", "ING-067"),
     _slices("services/F35", "test_conditions_follow_a_pods_life", "EPS-008", over_time=True),
     _slices("services/F38", "test_ended_pods_are_absent", "EPS-009"),
     _slices("services/F59", "test_churn_is_followed", "EPS-037", over_time=True),

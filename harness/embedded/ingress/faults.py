@@ -31,7 +31,7 @@ Ids F64 and F65 are those of the catalogue of Service faults; the others are our
 | ingress/36 | nobody listens on IPv6                          |
 | ingress/37 | an unknown host gets the first backend          |
 | ingress/38 | Exact is read as Prefix, and Prefix as Exact    |
-| ingress/39 | a Secret that is missing hides all certificates |
+| ingress/39 | a Secret that is none hides all certificates    |
 """
 
 from __future__ import annotations

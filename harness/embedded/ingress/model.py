@@ -262,7 +262,7 @@ def _certificates(view: View, served: Iterable[Obj]) -> Iterable[Certificate]:
     told = [
         (each, entry, _pem(_secret(view, each, entry))) for each in served for entry in each["spec"].get("tls") or ()
     ]
-    lacking = {each["metadata"]["namespace"] for each, _, pem in told if not pem}
+    lacking = {each["metadata"]["namespace"] for each, _, pem in told if b"CERTIFICATE" not in pem}
     for ingress, entry, pem in told:
         quirks = view.quirks(ingress)
         if not (quirks.certificates_together and ingress["metadata"]["namespace"] in lacking):

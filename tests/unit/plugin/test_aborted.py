@@ -107,6 +107,28 @@ def test_ctrl_c_is_told_in_the_report(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["ABORTED after * of 4 tests: interrupted"])
 
 
+def test_ctrl_c_while_it_clears_up_loses_no_verdict(pytester: pytest.Pytester) -> None:
+    """Removing a cluster takes long, and who cannot wait keeps the report."""
+    pytester.makeconftest(
+        """
+from harness.plugin.owner import ClusterOwner
+
+def close(self, close=ClusterOwner.close, calls=[]):
+    calls.append(self)
+    if len(calls) == 1:
+        raise KeyboardInterrupt
+    close(self)
+
+ClusterOwner.close = close
+"""
+    )
+    pytester.makepyfile(SUITE.replace("{ending}", NOTHING))
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--report", "told")
+    record = told(pytester)
+    assert (record["state"], record["why"][:26]) == ("aborted", "interrupted while it clear")
+    assert (record["requirements"]["T-2"], record["requirements"]["T-4"]) == ("FAIL", "PASS")
+
+
 def test_a_run_that_stops_at_the_first_failure_is_not_whole(pytester: pytest.Pytester) -> None:
     """With -x the record says why pytest stopped, and the exit code stays that of the broken promise."""
     result = run(pytester, NOTHING, "-x")

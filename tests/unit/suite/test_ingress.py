@@ -308,3 +308,29 @@ def test_a_controller_that_publishes_nothing_is_found_at_its_service() -> None:
     notes = {"ingress_service": "n/proxy"}
     found = ClusterFacts(kube, kind="kind", declared={"ing": "yes"}, notes=notes)  # type: ignore[arg-type]
     assert awaited(found) == (["10.96.0.9"], False)
+
+
+def test_a_load_balancer_before_the_controller_is_an_address_outside() -> None:
+    """Also while no Ingress tells it: who is outside asks there, and what should tell it is given its whole time."""
+    kube, waits = WithIngress(a_class("a")), list[float]()
+    metadata, status = {"name": "proxy", "namespace": "n"}, {"loadBalancer": {"ingress": [{"ip": "172.18.0.9"}]}}
+    service = {"metadata": metadata, "spec": {"clusterIPs": ["10.96.0.9"]}, "status": status}
+    kube.put({"apiVersion": "v1", "kind": "Service", **service})
+    wait = kube.wait
+
+    def noted(*what: Any, timeout: float, **how: Any) -> Any:
+        waits.append(timeout)
+        return wait(*what, timeout=timeout, **how)
+
+    kube.wait = noted  # type: ignore[method-assign]
+    notes = {"ingress_service": "n/proxy"}
+    found = ClusterFacts(kube, kind="kind", declared={"ing": "yes"}, notes=notes)  # type: ignore[arg-type]
+    assert awaited(found) == (["172.18.0.9"], True)
+    assert waits == [2]
+
+
+def test_a_controller_that_only_pods_reach_is_asked_by_nobody_outside() -> None:
+    """Outside its cluster address may be anybody's."""
+    Controller("a", ("172.18.0.9",)).must_be_outside()
+    with pytest.raises(NotApplicable, match="address outside the cluster"):
+        Controller("a", ("10.96.0.9",), outside=False).must_be_outside()
