@@ -44,6 +44,7 @@ def of_request(request: Request) -> Mapping[str, str]:
     proxy = request.chosen_proxy
     made = [
         *(f"nodes{count}" for count in (2, 3) if nodes >= count),
+        *(("zones2",) if nodes > 1 else ()),
         *(() if proxy == "none" else ("kp", PROXY_NEEDS[proxy])),
         *(() if request.lb.absent else ("lb",)),
         *(() if request.ingress.absent else ("ing",)),

@@ -30,12 +30,14 @@ class Downloads:
 
     def get(self, wanted: Download) -> bytes:
         """The file. Raises ClusterError when it cannot be had, or is not the one that was pinned."""
-        for path in self._places(wanted):
-            if path.is_file() and _digest(content := path.read_bytes()) == wanted.sha256:
+        other = ""
+        for path in filter(Path.is_file, self._places(wanted)):
+            if (found := _digest(content := path.read_bytes())) == wanted.sha256:
                 return content
+            other = other or f" (the sha256 of {path} is {found})"
         if self.offline:
             told = f"put it into {self.folder or self.cache} as {wanted.sha256} or {_name(wanted.url)}"
-            raise ClusterError(f"--offline: {wanted.url} is not here: {told}")
+            raise ClusterError(f"--offline: {wanted.url} is not here{other}: {told}")
         try:
             content = self.fetch(wanted.url)
         except FetchError as error:

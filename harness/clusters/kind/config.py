@@ -20,6 +20,9 @@ from harness.clusters.loadbalancer import LoadBalancer
 CGROUP_V1_REFUSED_SINCE = Version(1, 35)
 """From here on a kubelet does not start on cgroup v1 unless it is told to (KEP-5573)."""
 
+ZONE = "topology.kubernetes.io/zone"
+ZONES = 2
+"""Zones that nodes are spread over: kind puts them in none, and promises about zones could not be asked."""
 
 NO_LB = LoadBalancer(name="none", about="no Service gets an external address")
 NO_INGRESS = Ingress(name="none", about="Ingress objects have no effect")
@@ -58,6 +61,25 @@ class Plan:
         """The pod subnets by family, as patches of a CNI name them."""
         return {"ipv6" if ":" in each else "ipv4": each for each in self.pod_subnet.split(",") if each}
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What tells it from a cluster that `kind create cluster` makes of the same options, for the report."""
+        return (
+            *(("nodes are labelled with zones",) if self.nodes > 1 else ()),
+            *(("control plane takes pods",) if self.control_plane_takes_pods and self.nodes > 1 else ()),
+            *(("load balancers lead to the control plane",) if self._balances_control_plane else ()),
+            *(("kubelets bear cgroup v1",) if self.bears_cgroup_v1 else ()),
+        )
+
+    @property
+    def bears_cgroup_v1(self) -> bool:
+        """Whether kubelets have to be told; without a version kind turns such a patch into what its kubeadm speaks."""
+        return self.cgroup_v1 and self.version is not None and self.version >= CGROUP_V1_REFUSED_SINCE
+
+    @property
+    def _balances_control_plane(self) -> bool:
+        return self.control_plane_takes_pods and not self.lb.absent
+
     def settings(self) -> str:
         """A digest of what the cluster is made from: a kept cluster is used again for the same settings only."""
         addons = [(each.name, each.version) for each in self.addons]
@@ -79,21 +101,26 @@ def document(plan: Plan, *, mark: Mark | None) -> dict[str, Any]:
     }
     roles = ["control-plane", *["worker"] * (plan.nodes - 1)]
     mounts = [] if mark is None else [{"hostPath": NOTHING, "containerPath": mark.path, "readOnly": True}]
+    more = {"extraMounts": mounts} if mounts else {}
     whole: dict[str, Any] = {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "name": plan.name,
         "networking": {key: value for key, value in networking.items() if value != ""},
-        "nodes": [{"role": role, **({"extraMounts": mounts} if mounts else {})} for role in roles],
+        "nodes": [{"role": role, **_zone(plan, number), **more} for number, role in enumerate(roles)],
     }
     if plan.mirror is not None:
         whole["containerdConfigPatches"] = [mirror.CONFIG]
     if plan.feature_gates:
         whole["featureGates"] = dict(plan.feature_gates)
-    if plan.cgroup_v1 and plan.version is not None and plan.version >= CGROUP_V1_REFUSED_SINCE:
-        # Without a version kind turns the patch into whatever its kubeadm speaks.
+    if plan.bears_cgroup_v1:
         whole["kubeadmConfigPatches"] = [yaml.safe_dump({"kind": "KubeletConfiguration", "failCgroupV1": False})]
     return whole
+
+
+def _zone(plan: Plan, number: int) -> dict[str, Any]:
+    """The label of the zone a node stands in, neighbours together; a single node is in none, as kind leaves it."""
+    return {"labels": {ZONE: f"zone-{number * ZONES // plan.nodes + 1}"}} if plan.nodes > 1 else {}
 
 
 def render(plan: Plan, *, mark: Mark) -> bytes:

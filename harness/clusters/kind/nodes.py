@@ -90,12 +90,16 @@ def _complaints(nodes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
             yield f"{node['metadata']['name']}: Ready, and still tainted {', '.join(away)}"
 
 
-def add_plugins(docker: Engine, nodes: Sequence[str], plugins: Plugins, *, downloads: Downloads) -> None:
-    """Copy CNI plugin programs into every node. Raises ClusterError, RunError."""
+def plugins_for(docker: Engine, plugins: Plugins, *, downloads: Downloads) -> bytes:
+    """The CNI plugin programs that nodes here need, as an archive. Raises ClusterError, RunError."""
     architecture = platform(docker.info()).partition("/")[2]
     if architecture not in plugins.archives:
         raise ClusterError(f"there are no CNI plugins for {architecture}: {', '.join(plugins.archives)}")
-    archive = only(downloads.get(plugins.archives[architecture]), plugins.files)
+    return only(downloads.get(plugins.archives[architecture]), plugins.files)
+
+
+def add_plugins(docker: Engine, nodes: Sequence[str], archive: bytes) -> None:
+    """Copy CNI plugin programs into every node. Raises RunError."""
     for node in nodes:
         docker.execute(node, "tar", "--extract", "--file", "-", "--directory", PLUGIN_FOLDER, stdin=archive)
 

@@ -67,6 +67,8 @@ class Prepared:
     parts: tuple[Part, ...]
     wanted: tuple[Wanted, ...]
     load: tuple[str, ...]
+    plugins: bytes = b""
+    """CNI plugin programs that nodes lack, as an archive."""
 
 
 class KindCluster:
@@ -145,8 +147,10 @@ class KindCluster:
             self._stock.must_have(each.image, option="--agent-image")
         parts = [self._part(addon, plan) for addon in plan.addons]
         plan = replace(plan, contents=" ".join(map(addon_install.content, plan.addons)))
+        extra = plan.cni.plugins
+        programs = nodes.plugins_for(self._docker, extra, downloads=self._downloads()) if extra is not None else b""
         wanted += [each for part in parts for each in images.of_manifest(part.addon, part.manifest)]
-        return Prepared(plan, tuple(parts), tuple(wanted), tuple(dict.fromkeys(self._stock.here(wanted))))
+        return Prepared(plan, tuple(parts), tuple(wanted), tuple(dict.fromkeys(self._stock.here(wanted))), programs)
 
     def _part(self, addon: Addon, plan: Plan) -> Part:
         """What an add-on is made of, with the images of what runs beside the nodes. Raises ClusterError."""
@@ -236,8 +240,8 @@ class KindCluster:
 
     def _install_network(self, kube: Kube, prepared: Prepared) -> None:
         plan, part = prepared.plan, prepared.parts[0]
-        if plan.cni.plugins is not None:
-            nodes.add_plugins(self._docker, self._names(), plan.cni.plugins, downloads=self._downloads())
+        if prepared.plugins:
+            nodes.add_plugins(self._docker, self._names(), prepared.plugins)
         if part.manifest:
             self._tell(f"installing CNI {plan.cni.title}")
             addon_install.apply(kube, part.manifest, clock=self._clock)
@@ -301,6 +305,7 @@ class KindCluster:
             **({"ingress_service": plan.ingress.service} if plan.ingress.service else {}),
             **({"mirror": str(plan.mirror)} if plan.mirror else {}),
             "kind_version": str(self._kind.version()),
+            "changes": "; ".join(plan.changes),
         }
         document = self._with_door(self._kind.kubeconfig(plan.name))
         return Access(kubeconfig=document, context=None, kind="kind", notes=notes)

@@ -24,6 +24,7 @@ NAMES = {
     "ingress": "Ingress",
     "node_image": "node image",
     "kind_version": "kind",
+    "changes": "not stock",
     "kernel": "kernel",
     "server": "server",
 }

@@ -86,6 +86,14 @@ def test_offline_says_where_to_put_what_is_missing(tmp_path: Path) -> None:
         Downloads(tmp_path, offline=True, fetch=no_program).get(PINNED)
 
 
+def test_offline_a_file_of_that_name_is_told_when_it_is_another(tmp_path: Path) -> None:
+    """Who put it there must not read that it is not there; another file's digest says which one it is."""
+    (tmp_path / "net.yaml").write_bytes(b"evil")
+    digest = hashlib.sha256(b"evil").hexdigest()
+    with pytest.raises(ClusterError, match=rf"is not here \(the sha256 of {tmp_path}/net.yaml is {digest}\): put it"):
+        Downloads(tmp_path / "cache", offline=True, folder=tmp_path, fetch=no_program).get(PINNED)
+
+
 def test_a_server_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     """With what to do without one."""
 
@@ -305,7 +313,7 @@ def test_only_the_wanted_programs_are_unpacked() -> None:
 
 
 def test_programs_are_put_into_every_node(tmp_path: Path) -> None:
-    """For the engine's architecture; one that nobody packs for is refused."""
+    """Those for the engine's architecture; one that nobody packs for is refused."""
     packed = archive("bridge")
     pinned = Download("https://x/a.tgz", hashlib.sha256(packed).hexdigest())
     downloads = Downloads(tmp_path, fetch=Web(packed))
@@ -316,11 +324,12 @@ def test_programs_are_put_into_every_node(tmp_path: Path) -> None:
             return {"Architecture": "x86_64"}
 
         def execute(self, node: str, *command: str, stdin: bytes) -> None:
-            assert stdin
+            assert stdin == programs
             put.append(f"{node}: {' '.join(command)}")
 
     docker: Any = Docker()
-    nodes.add_plugins(docker, ["n0", "n1"], Plugins(("bridge",), {"amd64": pinned}), downloads=downloads)
+    programs = nodes.plugins_for(docker, Plugins(("bridge",), {"amd64": pinned}), downloads=downloads)
+    nodes.add_plugins(docker, ["n0", "n1"], programs)
     assert put == [f"{node}: tar --extract --file - --directory /opt/cni/bin" for node in ("n0", "n1")]
     with pytest.raises(ClusterError, match="no CNI plugins for amd64: arm64"):
-        nodes.add_plugins(docker, ["n0"], Plugins(("bridge",), {"arm64": pinned}), downloads=downloads)
+        nodes.plugins_for(docker, Plugins(("bridge",), {"arm64": pinned}), downloads=downloads)

@@ -121,8 +121,8 @@ def test_a_range_may_have_no_beginning() -> None:
 @pytest.mark.parametrize(
     ("asked", "needs"),
     [
-        ({}, "dual kp kp-iptables nodes2 nodes3 v4 v6"),
-        ({"nodes": 3, "control_plane_takes_pods": False, "families": "ipv6"}, "kp kp-iptables nodes2 v6"),
+        ({}, "dual kp kp-iptables nodes2 nodes3 v4 v6 zones2"),
+        ({"nodes": 3, "control_plane_takes_pods": False, "families": "ipv6"}, "kp kp-iptables nodes2 v6 zones2"),
         ({"nodes": 1, "families": "ipv4", "kube_proxy": "nftables"}, "kp kp-nft v4"),
     ],
 )

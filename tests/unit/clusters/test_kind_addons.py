@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.clusters import cni
 from harness.clusters.ingress import Ingress
 from harness.clusters.kind import companion, leftovers
 from harness.clusters.kind.mirror import Mirror
@@ -115,6 +116,33 @@ def test_offline_an_addon_that_is_not_here_is_refused(make: Make, asked: dict[st
     with pytest.raises(ClusterError, match=words) as told:
         make(machine, offline=True, **asked).create()
     assert "\n" not in str(told.value)
+    assert not machine.configs
+
+
+PLUGIN = """
+name: leaning
+about: a plugin that leans on others
+source: {url: "https://x/cni.yaml", sha256: DIGEST}
+plugins: {files: [bridge], archives: {amd64: {url: "https://x/plugins.tgz", sha256: "00"}}}
+"""
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["nothing", "another"])
+def test_offline_programs_that_a_plugin_leans_on_are_needed_first(make: Make, tmp_path: Path, there: bool) -> None:
+    """Before anything is made, too: nodes without them would come up in a minute, and never be Ready."""
+    content = Path(written(tmp_path, "x")).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    cache = tmp_path / "cache" / "harness"
+    cache.mkdir(parents=True)
+    (cache / digest).write_bytes(content)
+    if there:
+        (cache / "plugins.tgz").write_bytes(b"of another version")
+    file = tmp_path / "cni.yaml"
+    file.write_text(PLUGIN.replace("DIGEST", digest).replace('"00"', f'"{"0" * 64}"'))
+    machine = Machine(NODE_IMAGE, AGENT, "mine/x:1")
+    with pytest.raises(ClusterError, match=r"--offline: https://x/plugins.tgz is not here.*: put it into") as told:
+        make(machine, offline=True, cni=cni.load(str(file))).create()
+    assert ("plugins.tgz is " in str(told.value)) is there
     assert not machine.configs
 
 

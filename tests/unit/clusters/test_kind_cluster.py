@@ -33,6 +33,7 @@ def test_a_cluster_is_made_and_removed(make: Make) -> None:
     access = cluster.create()
     assert (access.kubeconfig, access.context, access.kind) == (KUBECONFIG, None, "kind")
     assert access.notes["node_image"] == NODE_IMAGE
+    assert access.notes["changes"] == "nodes are labelled with zones; control plane takes pods"
     assert access.temporary
     assert machine.clusters == {"harness-r1"}
     found = leftovers.found(cluster._docker)["harness-r1"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.clusters import cni
+from harness.clusters import cni, declared
 from harness.clusters.ingress import Ingress
 from harness.clusters.kind import Request, config
 from harness.clusters.kind.config import Plan
@@ -110,6 +110,51 @@ def test_kubelets_are_told_to_bear_cgroup_v1(version: Version | None, cgroup_v1:
     made = config.document(planned(Request(cni=KINDNET), version=version, cgroup_v1=cgroup_v1), mark=None)
     wanted = [{"kind": "KubeletConfiguration", "failCgroupV1": False}] if patched else []
     assert [yaml.safe_load(each) for each in made.get("kubeadmConfigPatches", [])] == wanted
+
+
+@pytest.mark.parametrize(
+    ("nodes", "zones"),
+    [
+        (1, [None]),
+        (2, ["zone-1", "zone-2"]),
+        (3, ["zone-1", "zone-1", "zone-2"]),
+        (4, ["zone-1", "zone-1", "zone-2", "zone-2"]),
+    ],
+)
+def test_several_nodes_stand_in_two_zones(nodes: int, zones: list[str | None]) -> None:
+    """By the well-known label, spread evenly; a single node is in none."""
+    made = config.document(planned(Request(cni=KINDNET, nodes=nodes)), mark=None)
+    assert [node.get("labels", {}).get("topology.kubernetes.io/zone") for node in made["nodes"]] == zones
+
+
+@pytest.mark.parametrize("tainted", [True, False])
+def test_workers_alone_stand_in_two_zones(tainted: bool) -> None:
+    """Where a control plane that takes no pods is left out, zones are left that can be told apart, or are not held."""
+    for nodes in range(1, 8):
+        made = Request(cni=KINDNET, nodes=nodes, control_plane_takes_pods=not tainted)
+        several = config.document(planned(made), mark=None)["nodes"][int(tainted and nodes > 1) :]
+        zones = {zone for node in several if (zone := node.get("labels", {}).get(config.ZONE))}
+        assert (len(zones) == 2) is ("zones2" in declared.of_request(made))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"nodes": 1}, ""),
+        ({"nodes": 2, "control_plane_takes_pods": False}, "nodes are labelled with zones"),
+        ({}, "nodes are labelled with zones, control plane takes pods"),
+        ({"nodes": 1, "lb": METALLB}, "load balancers lead to the control plane"),
+    ],
+)
+def test_what_is_not_stock_is_told(asked: dict[str, Any], told: str) -> None:
+    """Only what kind would not have done for the same options."""
+    assert ", ".join(planned(Request(cni=KINDNET, **asked)).changes) == told
+
+
+def test_a_told_kubelet_is_not_stock() -> None:
+    """Where cgroup v1 is borne by a setting of ours."""
+    plan = planned(Request(cni=KINDNET, nodes=1), version=Version(1, 36), cgroup_v1=True)
+    assert plan.changes == ("kubelets bear cgroup v1",)
 
 
 def test_every_node_carries_the_mark() -> None:
