@@ -137,14 +137,15 @@ def combinations(asked: Asked, why_not: Callable[[Mapping[str, str]], str | None
     """All of them, in the order in which they run. `why_not` says why one cannot be, by its options."""
     varied = [each for each in DIMENSIONS if len(asked.values.get(each.option, ())) > 1]
     named = varied or [each for each in DIMENSIONS if each.option in asked.values]
+    words = {each.option: _words(each.option, asked.values[each.option]) for each in named}
     used: set[str] = set()
     found = []
     for chosen in _product(asked.values):
-        name = " ".join(_word(each.option, chosen[each.option]) for each in named) or asked.cluster
+        name = " ".join(words[each.option][chosen[each.option]] for each in named) or asked.cluster
         found.append(
             Combination(
                 name=name,
-                folder=_folder(name, used),
+                folder=_folder(" ".join(_word(each.option, chosen[each.option]) for each in named) or name, used),
                 options=_options(asked, chosen),
                 facts=_facts(asked, chosen),
                 refused=why_not(chosen) or "",
@@ -159,12 +160,21 @@ def _product(values: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
         yield dict(zip(options, chosen, strict=True))
 
 
+def _words(option: str, values: Sequence[str]) -> dict[str, str]:
+    """Values as names have them: an add-on's own name, its file as well where two would have the same."""
+    plain = {value: _word(option, value) for value in values}
+    again = {word for word in plain.values() if list(plain.values()).count(word) > 1}
+    return {value: f"{word} ({value})" if word in again and word != value else word for value, word in plain.items()}
+
+
 def _word(option: str, value: str) -> str:
-    """A value in a name: of a file its own name, of a number what it counts."""
-    if option in ADDONS and "/" in value:
-        return Path(value).stem
+    """A value in a name: of a file what is in it, of a number what it counts, of a word like `none` what has it."""
+    if option in ADDONS:
+        value = ADDONS[option].load(value).name
     if option == "--nodes":
         return f"{value} node{'' if value == '1' else 's'}"
+    if option == "--kube-proxy" or value == "none":
+        return f"{option.removeprefix('--')} {value}"
     return value
 
 

@@ -116,8 +116,10 @@ class ClusterFacts:
 
     @property
     def node_addresses(self) -> list[str]:
-        """InternalIPs of all Ready Linux nodes."""
-        several = [each for node in self._detector.reads.nodes for each in node["status"].get("addresses") or ()]
+        """InternalIPs of the nodes that stand for all Ready Linux nodes."""
+        chosen = frozenset(self.sample_everywhere)
+        there = [node for node in self._detector.reads.nodes if node["metadata"]["name"] in chosen]
+        several = [each for node in there for each in node["status"].get("addresses") or ()]
         return [str(each["address"]) for each in several if each["type"] == "InternalIP"]
 
     @property

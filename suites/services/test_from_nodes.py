@@ -23,9 +23,9 @@ LOCAL_IN, LOCAL_OUT = {"internalTrafficPolicy": "Local"}, {"externalTrafficPolic
 
 
 def on_nodes(arena: Arena, cluster: ClusterFacts) -> list[str]:
-    """A client in the network of each node, in the order of the nodes. They serve nothing: ports are the nodes' own."""
+    """A client in the network of each sampled node, in their order. They serve nothing: ports are the nodes' own."""
     several = {
-        f"h/n{place}": PodShape(ports=(), host_network=True, node=node) for place, node in enumerate(cluster.node_names)
+        f"h/n{place}": PodShape(ports=(), host_network=True, node=node) for place, node in enumerate(cluster.sample)
     }
     arena.start(several)
     return list(several)
@@ -53,11 +53,11 @@ def test_nodes_reach_services(arena: Arena, check: Check, cluster: ClusterFacts)
         slice_of("sticky", here, family=family),
         slice_of("leaving", [endpoint(arena, "x/a", family, conditions=LEAVING)], family=family),
     )
-    dialling = clients[cluster.node_names.index(other)]
+    dialling = clients[cluster.sample.index(other)]
     wanted = {
         "plain": [
             *(Dial(client, family=family, answered=True) for client in clients),
-            *(at_node(client, cluster.node_names[place], family) for place, client in enumerate(clients)),
+            *(at_node(client, cluster.sample[place], family) for place, client in enumerate(clients)),
         ],
         "near": [Dial(client, family=family, answered=True) for client in clients],
         "entered": [at_node(dialling, home, family)],

@@ -41,11 +41,10 @@ def at_address(family: Family, *, protocol: str = "TCP", clients: Iterable[str] 
 
 
 def at_nodes(cluster: ClusterFacts, *, port: int = 80) -> list[Dial]:
-    """At the node port of a port, on every node."""
+    """At the node port of a port, on each sampled node."""
     family = cluster.families[0]
     return [
-        Dial("y/b", via=Via.NODE_PORT, entry=node, port=port, family=family, answered=True)
-        for node in cluster.node_names
+        Dial("y/b", via=Via.NODE_PORT, entry=node, port=port, family=family, answered=True) for node in cluster.sample
     ]
 
 
@@ -67,7 +66,7 @@ def test_external_names(arena: Arena, check: Check, cluster: ClusterFacts) -> No
     made = arena.apply(*(service(name, spec) for name, spec in served.items()))
     delivered(arena, check, "names serve", {"one": at_address(family), "two": at_nodes(cluster)})
     former = [(str(each["spec"]["clusterIP"]), 80) for each in made]
-    former += [(cluster.node_address(node, family), made_ports(made[1])[0]) for node in cluster.node_names]
+    former += [(cluster.node_address(node, family), made_ports(made[1])[0]) for node in cluster.sample]
     space = arena.namespace("x")
     again = arena.apply(*(service(name, alias) for name in served))
     nothing = {"spec.clusterIP": Filled.NO, "spec.ports.0.nodePort": Filled.NO}
@@ -99,9 +98,7 @@ def test_front_ends_move(arena: Arena, check: Check, cluster: ClusterFacts) -> N
     nodes = at_nodes(cluster)
     before = {"without-udp": both, "without-tcp": both, "moved": nodes, "inward": nodes}
     delivered(arena, check, "as they were", before)
-    former = [
-        (cluster.node_address(node, family), made_ports(each)[0]) for each in made[2:] for node in cluster.node_names
-    ]
+    former = [(cluster.node_address(node, family), made_ports(each)[0]) for each in made[2:] for node in cluster.sample]
     changed = arena.apply(
         service("without-udp", {**spec, "ports": [HTTP]}),
         service("without-tcp", {**spec, "ports": [DATAGRAM]}),

@@ -50,6 +50,34 @@ def test_no_error_is_swallowed_whole() -> None:
     assert not swallowed
 
 
+def test_tests_look_at_a_sample_of_nodes() -> None:
+    """Nothing that tests do goes over all nodes of a cluster, of which there may be a thousand; one may be picked."""
+    loops = []
+    for source in sources("suites", "harness/suite"):
+        picked = {
+            id(argument)
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "next"
+            for argument in node.args
+        }
+        loops += [
+            f"{source.path}: {ast.unparse(over)}"
+            for node in ast.walk(source.tree)
+            for over in _loops_over(node)
+            if id(node) not in picked and re.search(r"\bcluster\.(node_names|every_node)\b(?!\[)", ast.unparse(over))
+        ]
+    assert not loops
+
+
+def _loops_over(node: ast.AST) -> list[ast.expr]:
+    """What a loop or a comprehension goes over."""
+    if isinstance(node, ast.For):
+        return [node.iter]
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        return [each.iter for each in node.generators]
+    return []
+
+
 def test_every_exclusion_of_a_linter_has_a_reason_beside_it() -> None:
     """A `noqa` or `type: ignore` names its rule, and a comment on the same line or above says why."""
     unexplained = []

@@ -143,7 +143,7 @@ def _with_missing(cell: Cell, deciding: Sequence[tuple[TestRecord, ...]]) -> Cel
 def _kind(columns: Sequence[Column], cells: Sequence[Cell]) -> Kind:
     verdicts = {cell.verdict for cell in cells if cell.asked}
     if len(verdicts) > 1:
-        return Kind.DIFFERS
+        return Kind.APPLIES if verdicts == {"PASS", "SKIP"} else Kind.DIFFERS
     if verdicts & {"FAIL", "UNKNOWN"}:
         return Kind.BAD
     if any(cell.verdict == NOT_ASKED for cell in cells):

@@ -11,7 +11,7 @@ from harness.report.comparison.sections import Group
 from harness.report.comparison.values import Cell, Column, Comparison, Kind, Row, Timing
 
 WIDTH = 118
-WIDEST_AREA, WIDEST_SHARE = 26, 12
+WIDEST_AREA, WIDEST_SHARE = 28, 12
 INDENT = " " * 4
 
 
@@ -58,10 +58,8 @@ def _section(comparison: Comparison, kind: Kind) -> Iterator[str]:
     if kind in sections.DETAILED:
         for row in rows:
             yield from _row(comparison.columns, row)
-    elif kind is Kind.SKIPPED:
-        yield from _groups(sections.skipped(rows))
-    elif kind is Kind.UNASKED:
-        yield from _groups(sections.unasked(comparison))
+    elif kind in sections.GROUPED:
+        yield from _groups(sections.groups(comparison, kind))
 
 
 def _row(columns: Sequence[Column], row: Row) -> Iterator[str]:
@@ -82,7 +80,7 @@ def _reasons(column: Column, cell: Cell) -> Iterator[str]:
 
 def _groups(groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
-        yield f"  {group.reason}"
+        yield f"  {len(group.rows)}: {group.reason}"
         yield from _wrapped(" ".join(one_line(row.id) for row in group.rows))
 
 

@@ -80,10 +80,8 @@ def _section(comparison: Comparison, kind: Kind) -> Iterator[str]:
     if kind in sections.DETAILED and rows:
         head = ["id", *(column.key for column in comparison.columns), "promise, and why it does not hold"]
         yield from table(head, [_row(comparison.columns, row) for row in rows])
-    elif kind is Kind.SKIPPED:
-        yield from _groups("reason", sections.skipped(rows))
-    elif kind is Kind.UNASKED:
-        yield from _groups("verdicts", sections.unasked(comparison))
+    elif kind in sections.GROUPED:
+        yield from _groups("reason" if kind is Kind.SKIPPED else "verdicts", sections.groups(comparison, kind))
     elif kind is Kind.HOLDS:
         yield " ".join(text(row.id) for row in rows)
     else:
@@ -99,8 +97,10 @@ def _row(columns: Sequence[Column], row: Row) -> list[str]:
 
 
 def _groups(what: str, groups: Sequence[sections.Group]) -> Iterator[str]:
-    rows = [[text(group.reason), " ".join(text(row.id) for row in group.rows)] for group in groups]
-    yield from table([what, "promises"], rows)
+    rows = [
+        [str(len(group.rows)), text(group.reason), " ".join(text(row.id) for row in group.rows)] for group in groups
+    ]
+    yield from table(["", what, "promises"], rows)
 
 
 def _timings(comparison: Comparison) -> Iterator[str]:

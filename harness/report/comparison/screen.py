@@ -14,7 +14,7 @@ from rich.text import Text
 
 from harness.report.comparison import sections
 from harness.report.comparison.printable import one_line
-from harness.report.comparison.values import NO_RUN, NOT_ASKED, Cell, Comparison, Kind, Row
+from harness.report.comparison.values import NO_RUN, NOT_ASKED, Cell, Comparison, Row
 
 STYLES = {
     "PASS": "green",
@@ -47,10 +47,8 @@ def tables(comparison: Comparison) -> Iterator[RenderableType]:
         rows = comparison.of(kind)
         if kind in sections.DETAILED and rows:
             yield _rows(comparison, rows)
-        elif kind is Kind.SKIPPED:
-            yield _groups(sections.skipped(rows))
-        elif kind is Kind.UNASKED:
-            yield _groups(sections.unasked(comparison))
+        elif kind in sections.GROUPED:
+            yield _groups(sections.groups(comparison, kind))
     if comparison.timings:
         yield Text("\nConvergence, largest differences (seconds)", style="bold")
         yield _timings(comparison)
@@ -113,7 +111,9 @@ def _groups(groups: list[sections.Group]) -> Table:
     table.add_column(ratio=1, overflow="fold")
     table.add_column(ratio=1, overflow="fold")
     for group in groups:
-        table.add_row(Text(group.reason), Text(" ".join(one_line(row.id) for row in group.rows)))
+        table.add_row(
+            Text(f"{len(group.rows)}: {group.reason}"), Text(" ".join(one_line(row.id) for row in group.rows))
+        )
     return table
 
 

@@ -98,6 +98,7 @@ class Kind(enum.StrEnum):
 
     DIFFERS = "differs"
     BAD = "broken or unknown wherever asked"
+    APPLIES = "holds where it applies, which is not everywhere"
     UNASKED = "asked in some columns only"
     PARTLY = "same verdict from different tests"
     SKIPPED = "skipped everywhere"
@@ -198,10 +199,12 @@ class Comparison:
         missing = f"; {absent} of {len(self.columns)} columns have no result" if absent else ""
         if self.compared < 2:
             return f"nothing to compare: {self.compared} of {len(self.columns)} columns have a result"
-        differ, bad, partly = (len(self.of(kind)) for kind in (Kind.DIFFERS, Kind.BAD, Kind.PARTLY))
-        unasked = sum(row.kind is not Kind.DIFFERS and not row.asked_everywhere for row in self.rows)
-        asked = len(self.rows) - unasked
+        kinds = (Kind.DIFFERS, Kind.BAD, Kind.APPLIES, Kind.PARTLY)
+        differ, bad, applies, partly = (len(self.of(kind)) for kind in kinds)
+        unasked = sum(row.kind not in {Kind.DIFFERS, Kind.APPLIES} and not row.asked_everywhere for row in self.rows)
+        asked = len(self.rows) - unasked - applies
         told = f"{differ} of {asked} promises differ" if differ else f"no difference in {asked} promises"
         told += f", {bad} broken or unknown wherever asked" if bad else ""
+        told += f", {applies} apply in some columns only and hold there" if applies else ""
         told += f", {partly} alike but not from the same tests" if partly else ""
         return told + (f"; {unasked} more were not asked everywhere" if unasked else "") + missing

@@ -11,6 +11,7 @@ import pytest
 from harness.cli import combinations
 from harness.cli.combinations import DIMENSIONS, OWN, Asked, asked, kind_request, must_be_passed_on
 from harness.clusters.provider import ClusterError
+from harness.effects.deployed import deployed
 
 
 def anything(chosen: Mapping[str, str]) -> str | None:
@@ -29,20 +30,24 @@ def test_every_combination_is_there_and_the_last_dimension_changes_first() -> No
     found = made(cni="kindnet,calico", k8s="1.35,1.36", kube_proxy="iptables,nftables", nodes="1")
     assert len(found) == 8
     assert [each.name for each in found[:3]] == [
-        "kindnet 1.35 iptables",
-        "kindnet 1.35 nftables",
-        "kindnet 1.36 iptables",
+        "kindnet 1.35 kube-proxy iptables",
+        "kindnet 1.35 kube-proxy nftables",
+        "kindnet 1.36 kube-proxy iptables",
     ]
     assert found[0].options == (
         *("--cluster", "kind", "--cni", "kindnet", "--k8s", "1.35", "--kube-proxy", "iptables", "--nodes", "1"),
     )
     assert len({each.folder for each in found}) == 8
-    assert found[0].folder == "kindnet-1.35-iptables"
+    assert found[0].folder == "kindnet-1.35-kube-proxy-iptables"
 
 
 def test_a_name_says_what_varies_else_what_was_given() -> None:
-    """One value everywhere is no news; a single combination is named by what it is."""
-    assert [each.name for each in made(cni="calico", kube_proxy="iptables,nftables")] == ["iptables", "nftables"]
+    """One value everywhere is no news; a single combination is named by what it is, and nothing is only `none`."""
+    assert [each.name for each in made(cni="calico", kube_proxy="iptables,nftables")] == [
+        "kube-proxy iptables",
+        "kube-proxy nftables",
+    ]
+    assert [each.name for each in made(lb="metallb,none")] == ["metallb", "lb none"]
     assert [each.name for each in made(cni="calico", nodes="1")] == ["calico 1 node"]
     assert [each.name for each in made("embedded")] == ["embedded"]
     assert [each.name for each in made(nodes="1,3")] == ["1 node", "3 nodes"]
@@ -56,7 +61,16 @@ def test_names_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None
         file.write_text("apiVersion: v1\nkind: List\nitems: []\n")
     found = made(cni=",".join(map(str, files)))
     assert [each.folder for each in found] == ["mine", "mine-2"]
+    assert [each.name for each in found] == [f"mine ({file})" for file in files]
     assert [each.folder for each in made(k8s="kindest/node:v1.36.2,../..:x")] == ["kindest-node-v1.36.2", "x"]
+
+
+def test_a_file_is_called_what_is_in_it(tmp_path: Path) -> None:
+    """The name its data give, beside one that travels with us, too: the column must say which plugin it is."""
+    file = tmp_path / "cni.yaml"
+    file.write_text(deployed("cni", "flannel.yaml").read_text())
+    assert [each.name for each in made(cni=f"kindnet,{file}")] == ["kindnet", "flannel"]
+    assert [each.name for each in made(cni=f"flannel,{file}")] == ["flannel", f"flannel ({file})"]
 
 
 def test_facts_tell_what_a_run_would_have_been() -> None:
@@ -164,8 +178,8 @@ def test_a_combination_that_cannot_be_says_why() -> None:
 
     wanted = asked(None, {"--cni": "kindnet,cilium", "--kube-proxy": "iptables,none"})
     found = {each.name: each.refused for each in combinations.combinations(wanted, rules)}
-    assert found["kindnet iptables"] == ""
-    assert "kindnet does not replace kube-proxy" in found["kindnet none"]
+    assert found["kindnet kube-proxy iptables"] == ""
+    assert "kindnet does not replace kube-proxy" in found["kindnet kube-proxy none"]
     assert len(found) == 4
 
 

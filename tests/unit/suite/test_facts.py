@@ -11,6 +11,7 @@ from harness.model.judgement import NotApplicable, Unmeasured
 from harness.model.refs import Family
 from harness.suite.facts import ClusterFacts, KnownHere
 from harness.suite.places import one_per_node
+from harness.world.nodes import SAMPLE
 from tests.unit.suite.ground import FakeKube, Ground, node
 
 
@@ -33,6 +34,17 @@ def test_only_nodes_that_take_pods_count() -> None:
     kube = nodes(node("n3"), TAINTED, node("n1", unschedulable=True), node("n9", ready="False"))
     assert facts(kube).node_names == ["n3"]
     assert facts(kube).every_node == ["n1", "n2", "n3"]
+
+
+def test_of_many_nodes_some_stand_for_all() -> None:
+    """Also where their addresses are dialled: those on which arenas stand, and others spread over the rest."""
+    several = [node(f"n{number:03}") for number in range(100)]
+    for number, each in enumerate(several):
+        each["status"]["addresses"] = [{"type": "InternalIP", "address": f"192.0.2.{number}"}]
+    found = facts(nodes(*several))
+    assert len(found.sample) == len(found.node_addresses) == SAMPLE
+    assert found.sample[:5] == [f"n{number:03}" for number in range(5)]
+    assert found.node_addresses == [f"192.0.2.{int(name[1:])}" for name in found.sample]
 
 
 def test_a_node_stands_where_its_label_says() -> None:

@@ -15,7 +15,10 @@ from tests.unit.report.comparison.runs_by_hand import compared, decided, everyth
         (("PASS", "PASS"), Kind.HOLDS),
         (("PASS", "FAIL"), Kind.DIFFERS),
         (("FAIL", "SKIP"), Kind.DIFFERS),
-        (("PASS", "SKIP"), Kind.DIFFERS),
+        (("PASS", "SKIP"), Kind.APPLIES),
+        (("UNKNOWN", "SKIP"), Kind.DIFFERS),
+        (("PASS", "SKIP", "FAIL"), Kind.DIFFERS),
+        (("PASS", "SKIP", None), Kind.APPLIES),
         (("UNKNOWN", "FAIL"), Kind.DIFFERS),
         (("PASS", "UNKNOWN"), Kind.DIFFERS),
         (("FAIL", "FAIL"), Kind.BAD),
@@ -77,7 +80,7 @@ def test_what_was_not_asked_everywhere_is_not_called_the_same() -> None:
 
 
 def test_what_must_be_seen_comes_first() -> None:
-    """What differs, the worst of it first; then what is bad everywhere; ids count as numbers."""
+    """What differs, the worst first; what is bad everywhere; what does not apply somewhere; ids count as numbers."""
     rows = [
         ("A-10", "PASS", "SKIP"),
         ("A-9", "PASS", "SKIP"),
@@ -89,8 +92,10 @@ def test_what_must_be_seen_comes_first() -> None:
     comparison = compared(
         tuple(decided(id_, first) for id_, first, _ in rows), tuple(decided(id_, second) for id_, _, second in rows)
     )
-    assert [row.id for row in comparison.rows] == ["A-4", "A-3", "A-9", "A-10", "A-2", "A-1"]
-    assert comparison.verdict == "4 of 6 promises differ, 1 broken or unknown wherever asked"
+    assert [row.id for row in comparison.rows] == ["A-4", "A-3", "A-2", "A-9", "A-10", "A-1"]
+    assert comparison.verdict == (
+        "2 of 4 promises differ, 1 broken or unknown wherever asked, 2 apply in some columns only and hold there"
+    )
 
 
 def test_texts_come_from_the_catalogue_else_from_the_test() -> None:

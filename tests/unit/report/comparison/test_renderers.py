@@ -17,6 +17,7 @@ from tests.unit.report.comparison.runs_by_hand import EVIL, compared, decided, e
 ORDER = (
     "What differs: 1",
     "Broken or unknown wherever asked: 1",
+    "Applies in some columns only, and holds there: 2",
     "Asked in some columns only: 1",
     "Same verdict",
     "Skipped everywhere: 1",
@@ -35,7 +36,7 @@ def drawn(comparison: Comparison) -> str:
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
-HELD, SHOWN = (5,), (1, 2, 3, 4, 6, 7)
+HELD, SHOWN = (5,), (1, 2, 3, 4, 6, 7, 8, 9)
 LISTING = (html.page, markdown.page)
 """Those that list what holds everywhere; a terminal counts it."""
 
@@ -63,6 +64,26 @@ def test_what_differs_comes_first_and_everything_is_there(render: object) -> Non
         "1 of 2 tests pass",
     ):
         assert told in page, told
+
+
+@every
+def test_what_does_not_apply_is_told_by_its_reason(render: object) -> None:
+    """Two hundred promises that one lack explains are one line: columns that say the same stand together."""
+    why = "needs policies: a policy kept nobody out"
+    lame, able = [tuple(decided(f"A-{n}", each, why) for n in range(9)) for each in ("SKIP", "PASS")]
+    page = render(compared(able, lame, able))  # type: ignore[operator]
+    assert page.count(f"A C PASS; B SKIP: {why}") == 1
+    assert all(f"A-{n}" in page for n in range(9))
+    assert "no difference in 0 promises, 9 apply in some columns only and hold there" in page
+
+
+@every
+def test_what_is_lacking_everywhere_is_told_once(render: object) -> None:
+    """Where each run found another pod that shows it, as one need."""
+    runs = [(decided("A-1", "SKIP", f"needs IPv6: pod {name} has none"),) for name in ("one", "two")]
+    page = render(compared(*runs))  # type: ignore[operator]
+    assert "needs IPv6: pod one has none" in page
+    assert "pod two" not in page
 
 
 @every
