@@ -29,7 +29,7 @@ def health_findings(
     closed: Iterable[int] = (),
     namespace: str = "x",
 ) -> Findings:
-    """One look at the health check node ports of some Services on each sampled node, and at ports that must be closed."""
+    """One look at health check node ports of some Services on each sampled node, and at ports that must be closed."""
     space, family = arena.namespace(namespace), cluster.families[0]
     snapshot = snapshot_for(arena, space)
     expected: list[tuple[str, int | None]] = []
