@@ -180,7 +180,7 @@ def _areas(rows: Sequence[Row], names: Mapping[str, str]) -> Iterator[Area]:
 def _share(cells: Sequence[Cell]) -> Share:
     asked = [cell.verdict for cell in cells if cell.asked and cell.verdict != "SKIP"]
     worst = max(asked, key=ORDER.index, default=NOT_ASKED)
-    return Share(asked.count("PASS"), len(asked), worst)
+    return Share(asked.count("PASS"), len(asked), worst, sum(cell.verdict == "SKIP" for cell in cells))
 
 
 def _timings(columns: Sequence[Column]) -> list[Timing]:

@@ -11,7 +11,7 @@ from harness.report.comparison.sections import Group
 from harness.report.comparison.values import Cell, Column, Comparison, Kind, Row, Timing
 
 WIDTH = 118
-WIDEST_AREA, WIDEST_SHARE = 28, 12
+WIDEST_AREA, WIDEST_SHARE = 28, 24
 INDENT = " " * 4
 
 

@@ -127,14 +127,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of an area holds in one column."""
+    """How much of an area holds in one column. What was skipped is told: one that does nothing must not look whole."""
 
     holds: int
     asked: int
     worst: str
+    skipped: int = 0
 
     def __str__(self) -> str:
-        return f"{self.holds} of {self.asked}" if self.asked else "-"
+        told = [f"{self.holds} of {self.asked}"] if self.asked else []
+        return ", ".join([*told, *([f"{self.skipped} skipped"] if self.skipped else [])]) or "-"
 
 
 @dataclass(frozen=True)

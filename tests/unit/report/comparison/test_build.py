@@ -227,14 +227,14 @@ def test_the_example_has_a_row_of_every_kind() -> None:
 
 
 def test_areas_count_what_holds_of_what_applies() -> None:
-    """A skip is not counted against an area; a column without a result has no share; tests without ids are others."""
+    """A skip is told, and does not count against an area; no result is no share; tests without ids are others."""
     nameless = type(decided("x", "PASS"))("t.py::mine", (), "Mine.", "PASS")
     first = record(decided("DNS-1", "PASS"), decided("DNS-2", "FAIL"), decided("DNS-3", "SKIP"), nameless)
     runs = [Run("a", record=first), Run("b", record=record(decided("SVC-1", "SKIP"))), Run("c", problem="no")]
     found = build.compare(runs, texts={}, title="t", areas={"DNS": "Names"}).areas
     assert {area.name: [str(share) for share in area.shares] for area in found} == {
-        "Names": ["1 of 2", "-", "-"],
-        "SVC": ["-", "-", "-"],
+        "Names": ["1 of 2, 1 skipped", "-", "-"],
+        "SVC": ["-", "1 skipped", "-"],
         "other tests": ["1 of 1", "-", "-"],
     }
     assert next(area for area in found if area.name == "Names").shares[0].worst == "FAIL"
