@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import shutil
 import ssl
 import threading
 from collections.abc import Mapping
@@ -111,6 +112,7 @@ class Access:
             )
         except (ConfigException, binascii.Error, ValueError, TypeError) as error:
             raise ConfigError(f"context {self.context!r} of the kubeconfig cannot be used: {error}") from error
+        self._must_have_credentials(user)
         self.server = str(self._configuration.host)
         self.proxy: str | None = self._configuration.proxy
         self._client = ApiClient(self._configuration)
@@ -156,6 +158,15 @@ class Access:
         self._client.rest_client.pool_manager.clear()
         while self._memory:
             os.close(self._memory.pop())
+
+    def _must_have_credentials(self, user: Mapping[str, Any]) -> None:
+        """The official client goes on as nobody when a credential plugin fails. Raises ConfigError instead."""
+        plugin = user.get("exec")
+        if not plugin or self._configuration.api_key or self._configuration.cert_file:
+            return
+        command = str(plugin.get("command") if isinstance(plugin, dict) else plugin)
+        why = "is not installed" if shutil.which(command) is None else "gave no credentials: run it to see why"
+        raise ConfigError(f"context {self.context!r} of the kubeconfig: its credential plugin {command} {why}")
 
     def _in_memory(self, entry: dict[str, Any]) -> dict[str, Any]:
         """The entry with certificates given as data turned into files that only this process can see."""

@@ -136,8 +136,8 @@ class RunSession:
 
     def _move_in(self, access: Access) -> None:
         """Say whose run this is on the cluster, after sweeping what killed runs left there."""
-        kube = Kube.connect(access.kubeconfig, context=access.context, run=self.run)
         try:
+            kube = Kube.connect(access.kubeconfig, context=access.context, run=self.run)
             if access.kind != "embedded":
                 must_be_allowed(kube)
             there = kube.list("nodes").items

@@ -100,6 +100,12 @@ def stranger(kubeconfig: Document) -> Document:
     return kubeconfig
 
 
+def forger(kubeconfig: Document) -> Document:
+    """With a certificate that is none."""
+    kubeconfig["users"][0]["user"] = {"client-certificate-data": "bm9uZQ==", "client-key-data": "bm9uZQ=="}
+    return kubeconfig
+
+
 def distrusting(kubeconfig: Document) -> Document:
     """Without the authority that signed its certificate."""
     del kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]
@@ -112,9 +118,10 @@ def distrusting(kubeconfig: Document) -> Document:
         (elsewhere, ("127.0.0.1:9", "onnection refused")),
         (nowhere, ("cluster.invalid",)),
         (stranger, ("does not accept the kubeconfig's credentials (401); renew them",)),
+        (forger, ("certificate",)),
         (distrusting, ("certificate",)),
     ],
-    ids=["nobody listens", "no such name", "unknown token", "unknown authority"],
+    ids=["nobody listens", "no such name", "unknown token", "no certificate", "unknown authority"],
 )
 def test_no_cluster_behind_the_kubeconfig(tmp_path: Path, access: Document, spoil: Any, said: tuple[str, ...]) -> None:
     """Nobody there, or somebody who does not know us: one line that names the server or says why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,34 @@ def test_what_is_wrong_with_a_kubeconfig_is_one_line(change: dict[str, Any], wor
         Access({**plain(), **change})
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+PLUGIN = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "args": None}
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [(None, "is not installed"), ("exit 1", "gave no credentials: run it"), ("echo '{}'", "gave no credentials")],
+    ids=["not there", "fails", "says nothing"],
+)
+def test_a_credential_plugin_that_gives_nothing_is_told(tmp_path: Path, script: str | None, words: str) -> None:
+    """Going on as nobody would end in a 401, or in a run as somebody else: the plugin is named instead."""
+    command = tmp_path / "login"
+    if script is not None:
+        command.write_text(f"#!/bin/sh\n{script}\n")
+        command.chmod(0o755)
+    with pytest.raises(ConfigError, match=rf"^context 'one' of the kubeconfig: .* plugin {command} {words}"):
+        Access(plain(exec={**PLUGIN, "command": str(command)}))
+
+
+def test_a_credential_plugin_is_believed(tmp_path: Path) -> None:
+    """The token it gives is sent."""
+    command = tmp_path / "login"
+    told = {"kind": "ExecCredential", "apiVersion": PLUGIN["apiVersion"], "status": {"token": "t"}}
+    command.write_text(f"#!/bin/sh\necho '{json.dumps(told)}'\n")
+    command.chmod(0o755)
+    access = Access(plain(exec={**PLUGIN, "command": str(command)}))
+    assert access.credentials() == {"authorization": "Bearer t"}
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

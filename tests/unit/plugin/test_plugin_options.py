@@ -99,6 +99,33 @@ def test_a_kubeconfig_that_leads_nowhere_is_refused(
     assert not (pytester.path / "told").exists()
 
 
+NOBODY = "{clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}], users: [{name: u, user: USER}], CONTEXT}"
+CONTEXT = "contexts: [{name: x, context: {cluster: c, user: u}}]"
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ("{token: t}", "no cluster at https://127.0.0.1:9: connection refused"),
+        ("{client-certificate: /nowhere/c, client-key: /nowhere/k}", "File does not exist: /nowhere/c"),
+        ("{client-certificate-data: '%%', client-key-data: x}", "client-certificate-data in context 'x'"),
+        ("{exec: {apiVersion: client.authentication.k8s.io/v1, command: nologin-}}", "nologin- is not installed"),
+    ],
+    ids=["no cluster", "no file", "no base64", "no plugin"],
+)
+def test_a_kubeconfig_that_opens_nothing_is_refused(pytester: pytest.Pytester, user: str, said: str) -> None:
+    """Nobody at its address, or credentials that are none: exit code 4 and one line, no traceback, no report."""
+    pytester.makepyfile(NEEDS_A_CLUSTER)
+    file = Path(pytester.path, "config.yaml")
+    file.write_text(NOBODY.replace("USER", user).replace("CONTEXT", CONTEXT))
+    result = pytester.runpytest_inprocess("--kubeconfig", str(file), "--context", "x", "--report", "told")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, result.outlines
+    (line,) = [line for line in result.errlines if line.startswith("ERROR")]
+    assert said in line
+    assert "Traceback" not in f"{result.stdout}{result.stderr}"
+    assert not (pytester.path / "told").exists()
+
+
 def test_the_current_context_is_never_used_unasked(pytester: pytest.Pytester) -> None:
     """`--cluster kubeconfig` alone is refused: file or context have to be named."""
     pytester.makepyfile(NEEDS_A_CLUSTER)
