@@ -47,6 +47,7 @@ class Symptom(enum.StrEnum):
     DNS_SERVER_REACHED = "the DNS server answered"
     DNS_ANSWER_WRONG = "the DNS answer is not what the API objects call for"
     RESOLVER_FILE_WRONG = "resolv.conf, hosts or hostname in the pod is not what its spec calls for"
+    NOT_AS_TOLD = "a pod has other addresses than the API says, or runs on without being in it"
     ENVIRONMENT_WRONG = "the environment of a pod is not what its spec and the Services call for"
     POLICY_SELECTS = "a NetworkPolicy isolates one of the ends"
     ALLOWED_BUT_CLOSED = "policy allows it and it is closed"
@@ -77,6 +78,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(Layer.HARNESS, S.UNMEASURED, why="nothing was measured: look at the agent and its stream first"),
     _signature(Layer.API_SERVER, S.API_ANSWER_WRONG, why="the API server answers requests otherwise than it has to"),
     _signature(Layer.KUBELET, S.ENVIRONMENT_WRONG, why="the kubelet gives pods their variables"),
+    _signature(Layer.KUBELET, S.NOT_AS_TOLD, why="the kubelet tells the API of its pods, and ends them"),
     _signature(
         Layer.INGRESS,
         S.INGRESS_WRONG,

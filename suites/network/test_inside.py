@@ -34,22 +34,30 @@ def unread(what: str, result: Result) -> list[Difference]:
     return [Difference(what, "told", str(result), verdict=Verdict.UNKNOWN)]
 
 
-def judged(found: list[Difference]) -> Findings:
-    """Findings about what the kubelet and the network plug-in put into pods."""
+def judged(found: list[Difference], wrong: Symptom) -> Findings:
+    """Findings about what the kubelet puts into pods, or tells of them."""
     unmeasured = any(each.verdict is Verdict.UNKNOWN for each in found)
-    return Findings(tuple(found), frozenset({Symptom.UNMEASURED} if unmeasured else ()))
+    hint = Symptom.UNMEASURED if unmeasured else wrong
+    return Findings(tuple(found), frozenset({hint} if found else ()))
+
+
+def with_a_new_pod(arena: Arena, **spec: str) -> tuple[str, ...]:
+    """The pods of the arena, which may have been running for long, and one that has just begun."""
+    arena.start({"x/d": PodShape(labels={"app": "new"}, ports=(80,), spec=spec)})
+    return (*arena.table, "x/d")
 
 
 @requirement("NET-002")
 def test_own_addresses(arena: Arena, check: Check) -> None:
     """The addresses on a pod's own interfaces are those the API reports, and no others of global scope."""
+    several = with_a_new_pod(arena)
 
     def look() -> Findings:
         found: list[Difference] = []
-        for ref in arena.table:
+        for ref in several:
             (result,) = arena.ask(ref, Interfaces())
             found += unread(f"interfaces of {ref}", result) or foreign(ref, result, set(arena.pods[ref].addresses))
-        return judged(found)
+        return judged(found, Symptom.NOT_AS_TOLD)
 
     check.eventually("interfaces", look, within=check.waits.pod_network)
 
@@ -70,9 +78,10 @@ def foreign(ref: str, result: Result, wanted: set[str]) -> list[Difference]:
 @requirement("NET-051", needs=("dual",))
 def test_one_address_of_each_family(arena: Arena, check: Check) -> None:
     """A dual-stack pod has one address of each family; the first is the one that `podIP` repeats."""
+    several = with_a_new_pod(arena)
 
     def look() -> Findings:
-        return judged([each for ref in arena.table for each in addresses(ref, _status(arena, ref))])
+        return judged([each for ref in several for each in addresses(ref, _status(arena, ref))], Symptom.NOT_AS_TOLD)
 
     check.eventually("addresses in the API", look, within=check.waits.pod_network)
 
@@ -97,10 +106,11 @@ def addresses(ref: str, status: Mapping[str, Any]) -> list[Difference]:
 @requirement("NET-049")
 def test_hosts_file(arena: Arena, check: Check) -> None:
     """A pod's hosts file names the pod at its own address."""
+    several = with_a_new_pod(arena)
 
     def look() -> Findings:
         found: list[Difference] = []
-        for ref in arena.table:
+        for ref in several:
             (result,) = arena.ask(ref, ReadFile("/etc/hosts"))
             pod = arena.pods[ref]
             lines = [line.split() for line in result.content.decode(errors="replace").splitlines()]
@@ -109,7 +119,7 @@ def test_hosts_file(arena: Arena, check: Check) -> None:
             if missing and not lost:
                 lost = [Difference(f"/etc/hosts of {ref}", f"{pod.address()} {pod.name}", "no such line", "kubelet")]
             found += lost
-        return judged(found)
+        return judged(found, Symptom.RESOLVER_FILE_WRONG)
 
     check.eventually("hosts files", look, within=check.waits.pod_network)
 
@@ -117,8 +127,8 @@ def test_hosts_file(arena: Arena, check: Check) -> None:
 @requirement("NET-050")
 def test_hostname(arena: Arena, check: Check) -> None:
     """A pod's host name is its name, or the one its spec gives it."""
-    arena.start({"x/d": PodShape(labels={"app": "named"}, ports=(80,), spec={"hostname": "given"})})
-    wanted = {**{ref: arena.pods[ref].name for ref in arena.table}, "x/d": "given"}
+    several = with_a_new_pod(arena, hostname="given")
+    wanted = {**{ref: arena.pods[ref].name for ref in several}, "x/d": "given"}
 
     def look() -> Findings:
         found: list[Difference] = []
@@ -127,6 +137,6 @@ def test_hostname(arena: Arena, check: Check) -> None:
             found += unread(f"host name of {ref}", result)
             if result.seen is Seen.REACHED and result.text != name:
                 found.append(Difference(f"host name of {ref}", name, result.text, "PodSpec.hostname"))
-        return judged(found)
+        return judged(found, Symptom.RESOLVER_FILE_WRONG)
 
     check.eventually("host names", look, within=check.waits.pod_network)

@@ -62,11 +62,12 @@ def test_removed_pod_does_not_answer(arena: Arena, check: Check, cluster: Cluste
 
     def after() -> Findings:
         result, other = arena.ask(client, Tcp(at, 80), Tcp(control.address(family), 80))
-        found = uncontrolled(f"{client} → {control.ref}", other, by=control.full)
+        found, haunted = uncontrolled(f"{client} → {control.ref}", other, by=control.full), False
         if result.seen is Seen.UNMEASURED or answered_by(result) == gone.full:
             verdict = Verdict.UNKNOWN if result.seen is Seen.UNMEASURED else Verdict.FAIL
             found.append(Difference(f"{client} → {at}", f"not answered by {gone.full}", str(result), MODEL, verdict))
-        return Findings(tuple(found))
+            haunted = verdict is Verdict.FAIL
+        return Findings(tuple(found), frozenset({Symptom.NOT_AS_TOLD} if haunted else ()))
 
     check.eventually("the pod answers first", before, within=check.waits.pod_network)
     arena.delete("pods", "d", grace=0)

@@ -1,9 +1,10 @@
 """A pytest plugin for a run of the suites (`-p tests.system.fault_planter`): each test of the fault table, repeatedly.
 
 Before, during and after its fault: as it stands, with the fault planted for the namespaces of this worker's own arena,
-and with the fault gone. A promise that held during the fault is asked once again, the fault longer in force: on a busy
-machine it may have been asked too early. Faults of two workers never meet, unless their scope is the whole cluster;
-those take the writer's side of the run's lock. The suites themselves know nothing of this.
+and with the fault gone. Rows that need the same fault in the same scope share one planting: all of them before, all of
+them during, all of them after. A promise that held during the fault is asked once again, the fault longer in force: on
+a busy machine it may have been asked too early. Faults of two workers never meet, unless their scope is the whole
+cluster; those take the writer's side of the run's lock. The suites themselves know nothing of this.
 """
 
 from __future__ import annotations
@@ -16,24 +17,68 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from harness.effects.clock import RealClock
 from harness.kube.client import Kube
 from harness.plugin.session import WORKER
 from harness.suite.arena import WorkerArena
 from harness.suite.facts import ClusterFacts
-from harness.suite.faults import NOTICE, planted
-from tests.system.fault_table import ROWS, Row, Scope
+from harness.suite.faults import planted
+from tests.system.fault_row import Row, Scope, plantings
+from tests.system.fault_table import ROWS
 
 PHASES = ("before", "during", "again", "after")
+STANDING = ("during", "again")
+"""Phases in which the fault is there; for the others nobody has to make room."""
 PATIENCE = 3.0
 """Seconds until a broken promise counts as broken: ten times what the embedded cluster needs to follow a change."""
 PROGRAMS = ("dns_program", "service_program", "policy_live", "endpoints_program", "pod_network")
 """The waits that a fault makes last to their end."""
-IMPATIENT = {**dict.fromkeys(PROGRAMS, PATIENCE), "denied_retry_timeout": 1.0}
-LONG_NOTICE = 4.0
-"""Seconds a fault is given before a promise that held is asked again."""
+IMPATIENT = {**dict.fromkeys(PROGRAMS, PATIENCE), "denied_retry_timeout": 1.0, "spacing": 0.2}
+"""Looks are spaced a little, too: what is broken is looked at until the patience is over, by all workers at once."""
+NOTICE = 1.5
+"""Seconds from the planting until the first promise is asked: all workers keep the machine busy."""
+LONG_NOTICE = 5.0
+"""Seconds a fault has been there when a promise that held is asked again."""
+
+PLANTING = {place: number for number, places in enumerate(plantings(ROWS)) for place in places}
+"""By row, which planting is its own."""
 
 _caught: set[int] = set()
 """Rows whose promise was broken in the phase `during`, in this process."""
+
+
+class Standing:
+    """The fault that stands in this worker's arena, for all rows of one planting, until another is wanted, or none."""
+
+    def __init__(self) -> None:
+        self._planting: int | None = None
+        self._since = 0.0
+        self._held = contextlib.ExitStack()
+        self._clock = RealClock()
+
+    def want(self, planting: int, fault: contextlib.AbstractContextManager[str]) -> None:
+        """Have this planting's fault, and no other."""
+        if planting != self._planting:
+            self.lift()
+            self._held.enter_context(fault)
+            self._planting, self._since = planting, self._clock.now()
+
+    def ripen(self, seconds: float) -> None:
+        """Wait until it has been standing for so long."""
+        self._clock.sleep(max(0.0, self._since + seconds - self._clock.now()))
+
+    def lift(self) -> None:
+        """Take it away."""
+        self._planting = None
+        self._held.close()
+
+
+@pytest.fixture(scope="session")
+def standing(kube: Kube) -> Iterator[Standing]:  # ends before its client does
+    """This worker's."""
+    made = Standing()
+    yield made
+    made.lift()
 
 
 def _rows(function: str) -> list[tuple[int, Row]]:
@@ -60,30 +105,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of the table, each fault's in order; the slowest, of policies, come first."""
     chosen = config.getoption("--fault") or {row.fault for row in ROWS}
-    kept: list[tuple[int, int, pytest.Item]] = []
+    kept: list[tuple[int, int, int, pytest.Item]] = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         place, phase = callspec.params.get("fault_phase", (None, "")) if callspec else (None, "")
         if place is None or ROWS[place].fault not in chosen:
             continue
         if plain(item.nodeid) == f"suites/{ROWS[place].test}":
-            if ROWS[place].scope is Scope.EVERYWHERE:
+            if ROWS[place].scope is Scope.EVERYWHERE and phase in STANDING:
                 item.add_marker(pytest.mark.exclusive)
-            kept.append((place, PHASES.index(phase), item))
-    items[:] = [item for _, _, item in sorted(kept, key=lambda each: (-each[0], each[1]))]
+            kept.append((-PLANTING[place], PHASES.index(phase), place, item))
+    items[:] = [item for *_, item in sorted(kept, key=lambda each: each[:3])]
 
 
 class RowScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """One worker for all phases of a row, in order."""
+    """One worker for all rows of a planting, in order."""
 
     def _split_scope(self, nodeid: str) -> str:
         place, _ = told(nodeid) or (-1, "")
-        return str(place)
+        return str(PLANTING.get(place, -1))
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RowScheduling:
-    """With several workers, rows go to them whole; the plugin's own way would part the phases of a row."""
+    """With several workers, plantings go to them whole; the plugin's own way would part their phases."""
     return RowScheduling(config, log)
 
 
@@ -121,11 +166,13 @@ def fault_phase(
     kube: Kube,
     cluster: ClusterFacts,
     worker_arena: WorkerArena,
+    standing: Standing,
     turn: None,  # an exclusive one is alone before the fault is there
 ) -> Iterator[None]:
-    """Plant the row's fault when the arena stands, and be impatient then."""
+    """Have the row's fault when the arena stands, and be impatient then."""
     place, phase = request.param
     if phase in {"before", "after"}:
+        standing.lift()
         yield
         return
     if phase == "again" and place in _caught:
@@ -135,16 +182,18 @@ def fault_phase(
     session.options = replace(usual, waits=usual.waits.override(IMPATIENT))
     worker_arena.waits = session.options.waits
     try:
-        with plant(kube, ROWS[place], worker_arena, cluster, notice=NOTICE if phase == "during" else LONG_NOTICE):
-            yield
+        standing.want(PLANTING[place], plant(kube, ROWS[place], worker_arena, cluster))
+        if phase == "again":
+            standing.ripen(LONG_NOTICE)
+        yield
     finally:
+        if ROWS[place].scope is Scope.EVERYWHERE:
+            standing.lift()
         session.options, worker_arena.waits = usual, usual.waits
 
 
-def plant(
-    kube: Kube, row: Row, arena: WorkerArena, cluster: ClusterFacts, *, notice: float
-) -> contextlib.AbstractContextManager[str]:
+def plant(kube: Kube, row: Row, arena: WorkerArena, cluster: ClusterFacts) -> contextlib.AbstractContextManager[str]:
     """The row's fault in its scope."""
     spaces = () if row.scope is Scope.EVERYWHERE else tuple(arena.namespaces.values())
     nodes = (cluster.node_names[-1],) if row.scope is Scope.NODE else ()
-    return planted(kube, row.fault, params=row.params, namespaces=spaces, nodes=nodes, notice=notice)
+    return planted(kube, row.fault, params=row.params, namespaces=spaces, nodes=nodes, notice=NOTICE)

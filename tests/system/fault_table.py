@@ -2,44 +2,15 @@
 
 Ids of faults are those of the catalogue's fault lists. `over_time` faults break what happens after a change; the others
 break what stands. `outright` rows are also proved with the suites run as they are and the fault planted from outside.
+What many tests catch alike stands in the tables by area.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-DNS, KUBELET, PROXY, POLICY = "dns", "kubelet", "service proxy", "policy"
-NETWORK, SLICES = "pod network", "endpointslice controller"
-API, INGRESS = "api server", "ingress controller"
-
-
-class Scope(enum.Enum):
-    """Where a fault is planted."""
-
-    ARENA = "the namespaces of one arena"
-    NODE = "one node, for the namespaces of one arena"
-    EVERYWHERE = "the whole cluster"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A fault and the test that catches it (a node id below `suites/`)."""
-
-    fault: str
-    test: str
-    ids: tuple[str, ...]
-    layer: str
-    params: Mapping[str, object] = field(default_factory=dict)
-    scope: Scope = Scope.ARENA
-    over_time: bool = False
-    outright: bool = False
-
-    @property
-    def area(self) -> str:
-        """The suite of the test."""
-        return self.test.partition("/")[0]
+from tests.system import fault_table_dns, fault_table_network, fault_table_policy, fault_table_services
+from tests.system.fault_row import API, DNS, INGRESS, KUBELET, NETWORK, POLICY, PROXY, SLICES, Row, Scope
 
 
 def _names(fault: str, case: str, *ids: str, scope: Scope = Scope.ARENA, outright: bool = False) -> Row:
@@ -432,4 +403,8 @@ ROWS = (
     _policy_change("policy/60", "test_namespace_becomes_a_peer", "POL-466"),
     _policy_change("policy/61", "test_pod_becomes_a_target", "POL-462", outright=True),
     _policy_change("policy/62", "test_pod_selector_moves", "POL-455"),
+    *fault_table_dns.ROWS,
+    *fault_table_network.ROWS,
+    *fault_table_services.ROWS,
+    *fault_table_policy.ROWS,
 )

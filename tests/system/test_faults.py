@@ -27,7 +27,8 @@ from harness.probe.pool import Pool
 from harness.suite.faults import planted
 from tests.repo.sources import ROOT
 from tests.system.fault_planter import PATIENCE, PHASES, PROGRAMS, told
-from tests.system.fault_table import ROWS, Row
+from tests.system.fault_row import Row
+from tests.system.fault_table import ROWS
 
 AREAS = {"dns", "network", "services", "endpointslices", "netpol", "ingress"}
 LONGEST = 900.0

@@ -66,7 +66,7 @@ def is_selected_service(service: Obj, snapshot: Snapshot) -> bool:
 def backends(service: Obj, snapshot: Snapshot) -> Iterator[Backend]:
     """The pods behind a Service: selected, not ended, on a node that exists (unless not-ready ones are published)."""
     spec = service["spec"]
-    published = bool(spec.get("publishNotReadyAddresses"))
+    published = bool(spec.get("publishNotReadyAddresses")) and not faults.unready_pods_wait(snapshot, service)
     for pod in snapshot.in_namespace("pods", service["metadata"]["namespace"]):
         if not has_all(spec["selector"], pod["metadata"].get("labels") or {}):
             continue

@@ -80,8 +80,10 @@ class SliceController:
         known = service["metadata"]["uid"] in self._published
         if not known and faults.new_services_wait(snapshot, service["metadata"]["namespace"]):
             return []
-        if known and faults.lost_slices_stay_lost(snapshot, service["metadata"]["namespace"]):
-            return [change for change in changes if not isinstance(change, Create)]
+        lost = faults.lost_slices_stay_lost(snapshot, service["metadata"]["namespace"]) if known else None
+        if lost is not None:
+            ignored = (Create, Update) if lost.get("edits") else (Create,)
+            return [change for change in changes if not isinstance(change, ignored)]
         return changes
 
 
@@ -98,11 +100,21 @@ def reconcile_service(service: Obj, existing: Sequence[Obj], snapshot: Snapshot)
     """The changes for one Service with a selector."""
     wanted, members = _wanted(service, snapshot)
     stamp = change_time(service, members, _known(existing) if existing else None)
+    if faults.slices_are_silent(snapshot, service["metadata"]["namespace"]):
+        stamp = ""
+    if faults.labels_are_left_out(snapshot, service["metadata"]["namespace"]):
+        service = _unlabelled(service)
     changes: list[Change] = []
     for group in {_group(item): None for item in existing} | dict.fromkeys(wanted):
         have = [item for item in existing if _group(item) == group]
         changes += _fill(service, group, wanted.get(group), have, stamp)
     return _reused(changes, {item["metadata"]["uid"]: item for item in existing})
+
+
+def _unlabelled(service: Obj) -> Obj:
+    """services/F96: the same Service without anything of which its slices' labels speak."""
+    meta = {key: value for key, value in service["metadata"].items() if key != "labels"}
+    return {**service, "metadata": meta, "spec": {**service["spec"], "clusterIP": "0.0.0.0"}}  # not bound
 
 
 def _known(existing: Sequence[Obj]) -> dict[str, bool]:

@@ -29,9 +29,24 @@ def ended_pods_count(snapshot: Snapshot, pod: Obj) -> bool:
     return is_active(snapshot, "services/F38", pod["metadata"]["namespace"])
 
 
-def lost_slices_stay_lost(snapshot: Snapshot, namespace: str) -> bool:
-    """services/F60: a slice that somebody deleted is not made again."""
-    return is_active(snapshot, "services/F60", namespace)
+def lost_slices_stay_lost(snapshot: Snapshot, namespace: str) -> Obj | None:
+    """services/F60: a slice that somebody deleted is not made again; with `edits`, nor is one that was edited."""
+    return active(snapshot.all(RESOURCE), "services/F60", namespace=namespace)
+
+
+def unready_pods_wait(snapshot: Snapshot, service: Obj) -> bool:
+    """services/F99 (ours): publishNotReadyAddresses is not read."""
+    return is_active(snapshot, "services/F99", service["metadata"]["namespace"])
+
+
+def slices_are_silent(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F95 (ours): slices do not say when what brought them about was."""
+    return is_active(snapshot, "services/F95", namespace)
+
+
+def labels_are_left_out(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F96 (ours): slices have no labels but those by which they are found."""
+    return is_active(snapshot, "services/F96", namespace)
 
 
 def external_name_selects(snapshot: Snapshot, service: Obj) -> bool:

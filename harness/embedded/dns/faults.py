@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.effects.clock import Clock
 from harness.embedded.api.faults import RESOURCE, active
-from harness.embedded.dns.records import Answer, Name, Rcode, Record, Soa, Srv, Type, folded
+from harness.embedded.dns.records import Answer, Name, Rcode, Record, Soa, Srv, Type, folded, is_below
 from harness.embedded.dns.wire import Asked
 from harness.embedded.dns.zone import HEALTHY, Quirks
 
@@ -22,6 +22,14 @@ NEGATIVE_SECONDS = 300
 """F-19: how long a name that was missing once stays missing, unless the fault's `seconds` say otherwise."""
 CROSSED = 3
 """F-48: every third answer is the previous question's."""
+HEADER = 12
+IDLE_BITS = 0x30
+"""AD and CD, in the fourth byte of a message."""
+RESTART_SECONDS = 5.0
+"""F-88: how long the server is away after a message that it could not read."""
+STRANGER: Name = ("stray", "example")
+MAPPED = "::ffff:192.0.2.1"
+WILD = "192.0.2.10"
 
 __all__ = ["RESOURCE", "Lag", "Memory", "Planted"]
 
@@ -48,16 +56,29 @@ class Planted:
         if not self.objects:
             return HEALTHY
         return Quirks(
+            unready_served=self.on("dns/F-23", namespace),
             unset_is_unready=self.on("dns/F-24", namespace),
             unready_never_published=self.on("dns/F-25", namespace),
             serving_is_ready=self.on("dns/F-26", namespace),
+            first_slice_only=self.on("dns/F-27", namespace),
             swapped_ports=self.on("dns/F-30", namespace),
+            outside_addresses=self.on("dns/F-33", namespace),
             wildcards=self.on("dns/F-44", namespace),
         )
 
     def drops(self, wire: bytes) -> bool:
-        """dns/F-55: questions with anything besides the question itself, an OPT record for one, are not answered."""
-        return any(wire[6:12]) and self.on("dns/F-55", None)
+        """dns/F-55: questions with anything besides the question itself, an OPT record for one, are not answered.
+        dns/F-87 (ours): nor are those with header bits that mean nothing in a question.
+        """
+        besides, odd = any(wire[6:12]), any(each & IDLE_BITS for each in wire[3:4])
+        return (besides and self.on("dns/F-55", None)) or (odd and self.on("dns/F-87", None))
+
+    def heard(self, wire: bytes) -> bytes:
+        """dns/F-57: a proxy on the way hands the question on in small letters, and takes the answer for its own."""
+        if not self.on("dns/F-57", None):
+            return wire
+        end = wire.find(b"\0", HEADER) + 1 or len(wire)
+        return wire[:HEADER] + wire[HEADER:end].lower() + wire[end:]  # lengths of labels are no letters
 
     def overflows(self) -> bool:
         """dns/F-52: datagrams are as large as the answer, whatever the client takes."""
@@ -76,22 +97,33 @@ class Memory:
     clock: Clock
     domain: Name
     _missing: dict[tuple[Name, int], float] = field(default_factory=dict)
+    _kept: dict[tuple[Name, int], Answer] = field(default_factory=dict)
     _previous: Answer | None = None
     _count: int = 0
+    _away: float = 0.0
 
     def bend(self, asked: Asked, answer: Answer) -> Answer:
         """The answer as the broken server gives it."""
         if not self.planted.objects:
             self._missing.clear()
+            self._kept.clear()
             self._previous = None
             return answer
-        namespace = self._namespace(asked.qname)
+        namespace = self._namespace(_owner(asked, answer))
         for fault, change in (
             ("dns/F-03", _missing_for_v6),
+            ("dns/F-04", _failing),
             ("dns/F-05", _empty_not_missing),
+            ("dns/F-76", _missing_not_empty),
+            ("dns/F-10", _anything_goes),
+            ("dns/F-85", _small_letters_only),
+            ("dns/F-89", self._led_in),
+            ("dns/F-18", self._keep),
             ("dns/F-19", self._remember_missing),
             ("dns/F-28", _twice),
             ("dns/F-29", _weightless),
+            ("dns/F-32", _with_a_stranger),
+            ("dns/F-74", _mapped),
             ("dns/F-72", _lasting),
             ("dns/F-82", _false_addition),
             ("dns/F-40", _flat),
@@ -121,12 +153,42 @@ class Memory:
         stretched = tuple(replace(record, ttl=seconds) for record in authority)
         return Answer(Rcode.NXDOMAIN, authority=stretched)
 
+    def _keep(self, asked: Asked, answer: Answer, params: Obj) -> Answer:
+        """F-18: what was answered once is answered for ever."""
+        del params
+        if answer.answer:
+            self._kept.setdefault((folded(asked.qname), asked.qtype), answer)
+        return self._kept.get((folded(asked.qname), asked.qtype), answer)
+
+    def _led_in(self, asked: Asked, answer: Answer, params: Obj) -> Answer:
+        """F-89 (ours): names that lack the zone are led into it."""
+        del params
+        if answer.rcode is not Rcode.NXDOMAIN or is_below(asked.qname, self.domain):
+            return answer
+        return Answer(answer=(Record(asked.qname, Type.CNAME, 30, (*asked.qname, *self.domain)),))
+
+    def away(self) -> bool:
+        """F-88 (ours): whether the server has not come back yet from a message that it could not read."""
+        return self._away > self.clock.now() and self.planted.on("dns/F-88", None)
+
+    def note(self, said: bytes | None) -> None:
+        """F-88: what the server said to a message tells whether it could read it."""
+        unread = said is None or said[3] & 0xF == Rcode.FORMERR
+        if unread and self.planted.on("dns/F-88", None):
+            self._away = self.clock.now() + RESTART_SECONDS
+
     def _cross(self, asked: Asked, answer: Answer, params: Obj) -> Answer:
         """F-48: now and then the previous question's answer."""
         del asked, params
         self._count += 1
         previous, self._previous = self._previous, answer
         return previous if previous is not None and self._count % CROSSED == 0 else answer
+
+
+def _owner(asked: Asked, answer: Answer) -> Name:
+    """The name by which a fault's scope is told: the one asked for, or what a reverse name leads to."""
+    targets = [record.data for record in answer.answer if record.type is Type.PTR]
+    return next((target for target in targets if isinstance(target, tuple)), asked.qname)
 
 
 def _missing_for_v6(asked: Asked, answer: Answer, params: Obj) -> Answer:
@@ -140,6 +202,48 @@ def _empty_not_missing(asked: Asked, answer: Answer, params: Obj) -> Answer:
     """F-05: a missing name is said to exist without data."""
     del asked, params
     return replace(answer, rcode=Rcode.NOERROR) if answer.rcode is Rcode.NXDOMAIN else answer
+
+
+def _failing(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-04: a type that a name lacks is a failure of the server."""
+    del asked, params
+    empty = answer.rcode is Rcode.NOERROR and not answer.answer
+    return Answer(Rcode.SERVFAIL) if empty else answer
+
+
+def _missing_not_empty(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-76: a name without data is said not to exist, and so are all below it to who cuts there."""
+    del asked, params
+    empty = answer.rcode is Rcode.NOERROR and not answer.answer
+    return replace(answer, rcode=Rcode.NXDOMAIN) if empty else answer
+
+
+def _anything_goes(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-10: somebody's wildcard answers for names that nobody made."""
+    del params
+    if answer.rcode is not Rcode.NXDOMAIN or asked.qtype not in (Type.A, Type.SRV):
+        return answer
+    data = WILD if asked.qtype == Type.A else Srv(0, 1, 80, STRANGER)
+    return Answer(answer=(Record(asked.qname, Type(asked.qtype), 30, data),))
+
+
+def _small_letters_only(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-85: a name in capitals is another name, which does not exist."""
+    del params
+    return answer if asked.qname == folded(asked.qname) else Answer(Rcode.NXDOMAIN, authority=answer.authority)
+
+
+def _with_a_stranger(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-32: an address has the name of somebody else as well."""
+    del asked, params
+    pointers = [record for record in answer.answer if record.type is Type.PTR]
+    return replace(answer, answer=answer.answer + tuple(replace(each, data=STRANGER) for each in pointers[:1]))
+
+
+def _mapped(asked: Asked, answer: Answer, params: Obj) -> Answer:
+    """F-74: IPv6 addresses are IPv4 ones in disguise."""
+    del asked, params
+    return replace(answer, answer=tuple(replace(r, data=MAPPED) if r.type is Type.AAAA else r for r in answer.answer))
 
 
 def _twice(asked: Asked, answer: Answer, params: Obj) -> Answer:

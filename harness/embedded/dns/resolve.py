@@ -183,7 +183,7 @@ def _found(zone: Zone, origin: Name, service: Obj, wanted: Wanted) -> Iterator[F
         for offered in ports:
             if wanted.admits(offered.get("name") or "", offered.get("protocol") or ""):
                 number = _swapped(offered) if swapped else int(offered["port"])
-                for ip in cluster_ips(service):
+                for ip in zone.addresses(service):
                     yield Found(ip, own, number)
 
 

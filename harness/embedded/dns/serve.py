@@ -79,10 +79,10 @@ class DnsServer:
 
     def answer(self, wire: bytes, *, stream: bool, v6: bool = False) -> bytes | None:
         """The message that answers another; None where none is given."""
-        if self._planted.drops(wire):
+        if self._planted.drops(wire) or self._memory.away():
             return None
-        return respond(
-            wire,
+        said = respond(
+            self._planted.heard(wire),
             self._view.zone,
             stream=stream or self._planted.overflows(),
             shuffle=self._shuffle,
@@ -90,6 +90,8 @@ class DnsServer:
             bend=self._memory.bend,
             v6=v6,
         )
+        self._memory.note(said)
+        return said
 
     async def _listen(self, port: int) -> int:
         server = await asyncio.start_server(self._serve_stream, sock=_socket(self._host, port, socket.SOCK_STREAM))

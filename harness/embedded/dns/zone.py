@@ -25,10 +25,13 @@ NO_PORT = -1
 class Quirks:
     """Deliberate defects of the server, all off when it is healthy. faults.py says when they are on."""
 
+    unready_served: bool = False
     unset_is_unready: bool = False
     unready_never_published: bool = False
     serving_is_ready: bool = False
+    first_slice_only: bool = False
     swapped_ports: bool = False
+    outside_addresses: bool = False
     wildcards: bool = False
 
 
@@ -87,7 +90,7 @@ class Zone:
 
     @cached_property
     def _by_cluster_ip(self) -> dict[str, Obj]:
-        return {_plain(ip): s for s in self.services for ip in cluster_ips(s)}
+        return {_plain(ip): s for s in self.services for ip in self.addresses(s)}
 
     @cached_property
     def _by_endpoint_ip(self) -> dict[str, list[tuple[Key, str]]]:
@@ -105,6 +108,11 @@ class Zone:
         """The Service, or None."""
         return self._services.get((namespace, name))
 
+    def addresses(self, service: Obj) -> list[str]:
+        """The addresses in a Service's name: its own; with the quirk, those from outside the cluster too."""
+        outside = outside_ips(service) if self.quirks(service["metadata"]["namespace"]).outside_addresses else []
+        return [*cluster_ips(service), *outside]
+
     def services_in(self, namespace: str) -> list[Obj]:
         """Every Service of a namespace."""
         return [service for (space, _), service in self._services.items() if space == namespace]
@@ -120,7 +128,8 @@ class Zone:
     def endpoints(self, namespace: str, service: str) -> Iterator[Endpoint]:
         """Every address of every ready endpoint, once per port."""
         quirks = self.quirks(namespace)
-        for item in self._slices.get((namespace, service), ()):
+        known = self._slices.get((namespace, service), [])
+        for item in known[:1] if quirks.first_slice_only else known:
             ports = [_port(p) for p in item.get("ports") or ()] or [(NO_PORT, "", "")]
             for member in item.get("endpoints") or ():
                 if not _is_ready(member.get("conditions") or {}, quirks):
@@ -141,6 +150,8 @@ def _is_ready(conditions: Obj, quirks: Quirks) -> bool:
     ready = conditions.get("ready")
     if quirks.serving_is_ready:
         ready = conditions.get("serving")
+    if quirks.unready_served:
+        return True
     if quirks.unready_never_published and conditions.get("serving") is False:
         return False
     return (not quirks.unset_is_unready) if ready is None else bool(ready)
@@ -157,6 +168,12 @@ def cluster_ips(service: Obj) -> list[str]:
     spec = service["spec"]
     ips = spec.get("clusterIPs") or [spec.get("clusterIP")]
     return [ip for ip in ips if ip and ip != "None"]
+
+
+def outside_ips(service: Obj) -> list[str]:
+    """Addresses by which a Service is reached from outside."""
+    entries = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    return [*(service["spec"].get("externalIPs") or ()), *(entry["ip"] for entry in entries if entry.get("ip"))]
 
 
 def _plain(address: str) -> str:

@@ -7,6 +7,12 @@
     services/F53  MTU black hole: the node's link is small, and it says so to nobody        params: mtu
     services/F86  pods made while it is active are told of no Services, or, if they want no links, of all (ours)
     services/F54  all pod traffic leaving the node's pods wears the node's address          (new connections)
+                  and, with `ports`, a port of the node's choice
+    services/F92  pods that are deleted without grace run on (ours)
+    services/F93  pods made while it is active are not told who they are: no line of hosts, no hostname (ours)
+    services/F94  of pods whose status changes the API is told the first address only (ours)
+
+Faults that lose packets are in losses.py.
 
 Everything sits in an nft table of its own, in routes to single addresses, and in one link's MTU: all of it is taken
 back when the fault's object is gone. A stale neighbour sits on the node's own link, as a forwarding entry of an
@@ -17,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,11 +32,14 @@ from harness.effects.clock import Clock
 from harness.effects.run import RunError, run
 from harness.embedded.api import Cache
 from harness.embedded.api.faults import RESOURCE, active
+from harness.embedded.kubelet import losses
 from harness.embedded.kubelet.hostports import mappings
 from harness.embedded.kubelet.spec import NodeSpec
 from harness.embedded.netns import link
 from harness.embedded.netns.fabric import NODE_LINK
 from harness.embedded.netns.namespace import run_in_async
+
+LOG = logging.getLogger(__name__)
 
 __all__ = ["RESOURCE", "FaultKeeper", "Plan", "cluster_dns", "dead_window", "plan", "wants_links"]
 
@@ -40,9 +50,16 @@ STALE_NEIGHBOUR = "services/F52"
 BLACK_HOLE = "services/F53"
 MASQUERADE_ALL = "services/F54"
 LINKS_MIXED_UP = "services/F86"
+LEFT_RUNNING = "services/F92"
+NAMELESS = "services/F93"
+ONE_ADDRESS = "services/F94"
+LOST = (losses.ISOLATED, losses.NO_RESETS, losses.NO_FRAGMENTS, losses.LEAVING_CUT_OFF)
 
 NOBODY = "192.0.2.53"
 """A nameserver that is not there (TEST-NET-1)."""
+
+RETRY = 0.3
+"""Seconds until what the kernel refused is tried again."""
 
 DEAD_MAC = "02:00:00:00:de:ad"
 TABLE = "inet harness-faults"
@@ -65,6 +82,11 @@ def cluster_dns(faults: Iterable[dict[str, Any]], pod: dict[str, Any], node: Nod
     """The nameservers a wrongly set kubelet gives this pod; None when it is set right."""
     params = active(faults, WRONG_DNS, node=node.name, namespace=pod["metadata"]["namespace"])
     return None if params is None else (str(params.get("nameserver") or NOBODY),)
+
+
+def covers(faults: Iterable[dict[str, Any]], fault_id: str, pod: dict[str, Any], node: NodeSpec) -> bool:
+    """Whether a fault that concerns single pods is there for this one."""
+    return active(faults, fault_id, node=node.name, namespace=pod["metadata"]["namespace"]) is not None
 
 
 @dataclass(frozen=True, order=True)
@@ -92,10 +114,14 @@ class Plan:
     mtu: int = FULL_MTU
     masqueraded: tuple[str, ...] = ()
     """Source addresses and networks that leave with the node's address."""
+    ports_too: bool = False
+    """Whether their ports are changed as well."""
     unreachable: frozenset[str] = frozenset()
     """Pod addresses behind a dead neighbour."""
     leads: tuple[Lead, ...] = ()
     """Ahead of the hostPorts that network plugins programmed."""
+    losses: tuple[str, ...] = ()
+    """Chains that drop packets."""
 
     def rules(self, node: NodeSpec) -> str:
         """The nft text of the table; "" when there is no rule."""
@@ -107,7 +133,7 @@ class Plan:
             )
         if self.masqueraded:
             rules = "".join(
-                f" {_word(own)} saddr {{ {', '.join(sources)} }} snat {_word(own)} to {own};"
+                f" {_word(own)} saddr {{ {', '.join(sources)} }} {self._snat(own)};"
                 for own in node.addresses
                 if (sources := [one for one in self.masqueraded if _word(one) == _word(own)])
             )
@@ -115,7 +141,14 @@ class Plan:
         if self.leads:
             rules = "".join(lead.rule for lead in self.leads)
             chains.append(f"chain astray {{ type nat hook prerouting priority -105;{rules} }}")
+        chains += self.losses
         return f"table {TABLE} {{\n" + "\n".join(chains) + "\n}\n" if chains else ""
+
+    def _snat(self, own: str) -> str:
+        if not self.ports_too:
+            return f"snat {_word(own)} to {own}"
+        end = f"[{own}]" if ":" in own else own
+        return f"meta l4proto {{ tcp, udp }} snat {_word(own)} to {end}:40000-60000 fully-random"
 
 
 def plan(
@@ -139,13 +172,20 @@ def plan(
         scope = fault["spec"].get("namespaces")
         mine = [pod for pod in everyone if pod["spec"].get("nodeName") == node.name]
         sources = [address for pod in _within(mine, scope) for address in _addresses(pod)] if scope else node.pod_cidrs
-        result = replace(result, masqueraded=tuple(dict.fromkeys((*result.masqueraded, *sources))))
+        together = tuple(dict.fromkeys((*result.masqueraded, *sources)))
+        ports_too = bool((fault["spec"].get("params") or {}).get("ports"))
+        result = replace(result, masqueraded=together, ports_too=ports_too)
     for fault in _of(faults, STALE_NEIGHBOUR, node):
         if dead.get(fault["metadata"]["name"]):
             remote = [pod for pod in everyone if pod["spec"].get("nodeName") not in {None, node.name}]
             lost = {address for pod in _within(remote, fault["spec"].get("namespaces")) for address in _addresses(pod)}
             result = replace(result, unreachable=result.unreachable | lost)
-    return result
+    lost_pods = {
+        fault_id: [pod for fault in found for pod in _within(everyone, fault["spec"].get("namespaces"))]
+        for fault_id in LOST
+        if (found := _of(faults, fault_id, node))
+    }
+    return replace(result, losses=tuple(losses.chains(lost_pods, node=node.name)))
 
 
 def stale_leads(faults: Iterable[dict[str, Any]], node: NodeSpec, pods: Iterable[dict[str, Any]]) -> list[Lead]:
@@ -215,9 +255,11 @@ class FaultKeeper:
         while True:
             wanted, seconds = self._wanted()
             if wanted != self._present:
-                # A refusal (a link that is just going away) is met again at the next change.
-                with contextlib.suppress(RunError):
+                try:
                     await self._apply(wanted)
+                except RunError as problem:  # a link that is just going away, a table that somebody reads
+                    LOG.warning("%s: faults are not as planted yet: %s", self._node.name, problem)
+                    seconds = min(seconds or RETRY, RETRY)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     generation = await self._cache.changed(max(generation, self._cache.generation))
@@ -245,7 +287,7 @@ class FaultKeeper:
         return plan(faults, self._node, pods, dead=dead, stale=self._stale.values()), min(until, default=None)
 
     async def _apply(self, wanted: Plan) -> None:
-        before, self._present = self._present, wanted
+        before = self._present
         if wanted.mtu > before.mtu:
             # The link grows before it may speak again: pods would remember for ten minutes what it said meanwhile,
             # and the next black hole would be none to them.
@@ -254,6 +296,7 @@ class FaultKeeper:
         else:
             await self._change_rules(before, wanted)
             await self._change_links(before, wanted)
+        self._present = wanted
 
     async def _change_rules(self, before: Plan, wanted: Plan) -> None:
         if wanted.rules(self._node) != before.rules(self._node):
@@ -263,9 +306,11 @@ class FaultKeeper:
     async def _change_links(self, before: Plan, wanted: Plan) -> None:
         lines = [f"link set {NODE_LINK} mtu {wanted.mtu}"] if wanted.mtu != before.mtu else []
         lines += [line for address in sorted(wanted.unreachable - before.unreachable) for line in _bury(address)]
-        lines += [line for address in sorted(before.unreachable - wanted.unreachable) for line in _dig_out(address)]
         if lines:
             await link.apply_async(lines, namespace=self._node.name)
+        for address in sorted(before.unreachable - wanted.unreachable):  # what is gone already is no refusal
+            for line in _dig_out(address):
+                await link.apply_async([line], namespace=self._node.name, check=False)
 
 
 def _bury(address: str) -> list[str]:

@@ -181,7 +181,7 @@ class PodWorker:
         node = self._tools.node
         while not self.run.ending.is_set():
             try:
-                hostname = resolver.hostname_of(self.run.pod, node)
+                hostname = self._hostname()
                 async with self._tools.gate:
                     if self.run.ending.is_set():
                         return False
@@ -195,11 +195,21 @@ class PodWorker:
             await self.run.pause(RETRY)
         return False
 
+    def _planted(self, fault_id: str) -> bool:
+        return faults.covers(self._tools.cache.all(faults.RESOURCE), fault_id, self.run.pod, self._tools.node)
+
+    def _hostname(self) -> str:
+        """Raises HostnameError."""
+        given = resolver.hostname_of(self.run.pod, self._tools.node)
+        return "localhost" if self._planted(faults.NAMELESS) else given
+
     def _write_files(self, hostname: str) -> None:
         pod, node = self.run.pod, self._tools.node
         wrong_dns = faults.cluster_dns(self._tools.cache.all(faults.RESOURCE), pod, node)
         self.run.files.write(
-            hosts=resolver.hosts_file(pod, node, addresses=self.run.facts.addresses),
+            hosts=resolver.hosts_file(
+                pod, node, addresses=() if self._planted(faults.NAMELESS) else self.run.facts.addresses
+            ),
             resolv_conf=resolver.resolver_of(pod, node, cluster_dns=wrong_dns).render(),
             hostname=hostname,
         )
@@ -215,10 +225,18 @@ class PodWorker:
             finished.cancel()
             ending.cancel()
         await self.run.ending.wait()
+        await self._linger()
         await asyncio.gather(*(slot.stop() for slot in self.main))
         for slot in reversed(self.init):
             await slot.stop()
         await asyncio.gather(*self._keeping)
+
+    async def _linger(self) -> None:
+        """services/F92: the containers of a pod whose object is gone run on, unless their kubelet stops too."""
+        while self._gone and self.run.grace and self._planted(faults.LEFT_RUNNING):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY):
+                    await self._tools.cache.changed(self._tools.cache.generation)
 
     def _all_settled(self) -> bool:
         return all(slot.seen.settled for slot in self.main) or not any(slot.container for slot in self.slots)
@@ -257,8 +275,9 @@ class PodWorker:
         return pod
 
     async def _post_status(self, pod: dict[str, Any]) -> None:
+        told = 1 if self._planted(faults.ONE_ADDRESS) else None
         seen = PodSeen(
-            addresses=self.run.facts.addresses,
+            addresses=self.run.facts.addresses[:told],
             sandbox=self.run.sandbox is not None,
             started=self._began,
             init=[slot.seen for slot in self.init],

@@ -10,7 +10,8 @@ of Services and by nodes.
 | services/F11 | the node itself does not reach ClusterIPs                          | compile.py           |
 | services/F12 | external clients are dropped where they come in                    | compile.py           |
 | services/F15 | no hairpin: a pod that is chosen for its own connection is lost    | compile.py           |
-| services/F18 | changes made while it lasts are lost until the next change         | memory.py            |
+| services/F18 | changes made while it lasts are lost until the next change; with   | memory.py            |
+|              | `new_ones_come`, those of Services that were not known are not     |                      |
 | services/F24 | nothing is programmed                                              | misread.py           |
 | services/F25 | UDP conntrack entries outlive their endpoint                       | conntrack.py         |
 | services/F29 | UDP conntrack entries outlive a change of the target port          | conntrack.py         |
@@ -36,6 +37,7 @@ of Services and by nodes.
 | services/F82 | of several slices of a Service only the first one counts           | misread.py           |
 | services/F83 | terminating endpoints are cut off, also from what is established   | compile.py           |
 | services/F84 | load balancer source ranges are ignored                            | misread.py           |
+| services/F91 | session affinity is ignored                                        | misread.py           |
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ LABELS_IGNORED = "services/F81"
 FIRST_SLICE = "services/F82"
 CUT_OFF = "services/F83"
 RANGES_IGNORED = "services/F84"
+AFFINITY_IGNORED = "services/F91"
 
 DEFAULT_UNIT_FACTOR = 60
 

@@ -31,6 +31,11 @@ class Believed:
         return tuple((one["metadata"]["name"], one["metadata"].get("resourceVersion")) for one in objects)
 
     @property
+    def delivers(self) -> bool:
+        """Whether it is known with somebody behind it."""
+        return self.service is not None and any(item.get("endpoints") for item in self.slices)
+
+    @property
     def node_ports(self) -> frozenset[str]:
         """`protocol . number` of each."""
         if self.service is None or self.service["spec"].get("type") not in {"NodePort", "LoadBalancer"}:
@@ -72,7 +77,8 @@ class Memory:
         known = self._believed.get(key, Believed())
         if broken.here(faults.STOPPED, key[0]):
             return known
-        if broken.here(faults.LOST_CHANGES, key[0]):
+        losing = broken.params(faults.LOST_CHANGES, key[0])
+        if losing is not None and (known.delivers or not losing.get("new_ones_come")):
             self._lost[key] = real.version
             return known
         if self._lost.get(key) == real.version:

@@ -49,6 +49,8 @@ def _service(service: Object, broken: Broken) -> Object:
         spec = {**spec, **policies}
     if broken.here(faults.RANGES_IGNORED, space):
         spec = {key: value for key, value in spec.items() if key != "loadBalancerSourceRanges"}
+    if broken.here(faults.AFFINITY_IGNORED, space):
+        spec = {**spec, "sessionAffinity": "None"}
     if broken.here(faults.LABELS_IGNORED, space):
         metadata = _without(metadata, OTHER_PROXY)
     if broken.here(faults.MODE_IGNORED, space):

@@ -17,6 +17,9 @@ the policy for faults of verdicts, of the object that changed for faults of time
 | policy/60 | changes of namespace labels are not noticed             | memory.py    |
 | policy/61 | changes of pod labels are not noticed                   | memory.py    |
 | policy/62 | a changed podSelector is not noticed                    | memory.py    |
+| policy/63 | a policyType that is taken away or added is not noticed | memory.py    |
+| policy/64 | a deleted policy goes on, also under its successor's name | memory.py  |
+| policy/65 | changed rules are not noticed                           | memory.py    |
 | policy/74 | a pod is policed only when it is ready                  | compile.py   |
 | policy/80 | pods of one node reach each other whatever the policies | compile.py   |
 """
@@ -41,6 +44,9 @@ NO_IPV6 = "policy/59"
 NAMESPACE_LABELS_FROZEN = "policy/60"
 POD_LABELS_FROZEN = "policy/61"
 SELECTOR_FROZEN = "policy/62"
+TYPES_FROZEN = "policy/63"
+NEVER_DELETED = "policy/64"
+RULES_FROZEN = "policy/65"
 OPEN_UNTIL_READY = "policy/74"
 SAME_NODE_OPEN = "policy/80"
 

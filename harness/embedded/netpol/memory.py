@@ -1,6 +1,6 @@
-"""What an agent with certain faults remembers: labels and selectors as it first saw them. Without faults, nothing.
+"""What an agent with certain faults remembers: labels and policies as it first saw them. Without faults, nothing.
 
-Three planted faults are about time, not about verdicts. The compiler stays pure; it is given what such an agent
+Some planted faults are about time, not about verdicts. The compiler stays pure; it is given what such an agent
 believes. When a fault ends the agent sees things as they are.
 """
 
@@ -13,6 +13,13 @@ from harness.embedded.netpol import faults
 from harness.embedded.netpol.faults import Broken
 from harness.embedded.netpol.model import Object
 
+FROZEN = {
+    faults.SELECTOR_FROZEN: ("podSelector",),
+    faults.TYPES_FROZEN: ("policyTypes",),
+    faults.RULES_FROZEN: ("ingress", "egress"),
+}
+"""What of a policy's spec is not looked at again."""
+
 
 class Memory:
     """Of one node's agent. Keyed by uid: a successor under the same name is somebody new."""
@@ -20,7 +27,8 @@ class Memory:
     def __init__(self) -> None:
         self._pod_labels: dict[str, Any] = {}
         self._namespace_labels: dict[str, Any] = {}
-        self._selectors: dict[str, Any] = {}
+        self._specs: dict[str, dict[str, Any]] = {}
+        self._kept: dict[tuple[str, str], Object] = {}
 
     def pods(self, objects: Iterable[Object], broken: Broken) -> tuple[Object, ...]:
         """Pods, with the labels the agent takes them to have (policy/61)."""
@@ -39,17 +47,30 @@ class Memory:
         return believed
 
     def policies(self, objects: Iterable[Object], broken: Broken) -> tuple[Object, ...]:
-        """Policies, with the podSelector the agent takes them to have (policy/62)."""
+        """Policies as the agent takes them: with parts of their specs as they were (policy/62, 63, 65), also those
+        that were deleted (policy/64).
+        """
         believed = []
-        selectors: dict[str, Any] = {}
-        for one in objects:
-            uid = one["metadata"].get("uid", "")
-            current = one["spec"].get("podSelector")
-            frozen = broken.here(faults.SELECTOR_FROZEN, one["metadata"]["namespace"])
-            selectors[uid] = self._selectors.get(uid, current) if frozen else current
-            believed.append({**one, "spec": {**one["spec"], "podSelector": selectors[uid]}} if frozen else one)
-        self._selectors = selectors
+        specs: dict[str, dict[str, Any]] = {}
+        for one in self._with_deleted(objects, broken):
+            uid, space = one["metadata"].get("uid", ""), one["metadata"]["namespace"]
+            stuck = {key for fault, keys in FROZEN.items() if broken.here(fault, space) for key in keys}
+            known = self._specs.get(uid) or one["spec"]
+            specs[uid] = {**one["spec"], **{key: known.get(key) for key in stuck}}
+            believed.append({**one, "spec": specs[uid]} if stuck else one)
+        self._specs = specs
         return tuple(believed)
+
+    def _with_deleted(self, objects: Iterable[Object], broken: Broken) -> list[Object]:
+        there = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in objects}
+        kept = {key: one for key, one in self._kept.items() if broken.here(faults.NEVER_DELETED, key[0])}
+        gone = {key: one for key, one in kept.items() if _uid(there.get(key)) != _uid(one)}
+        self._kept = there | gone
+        return list(self._kept.values())
+
+
+def _uid(one: Object | None) -> Any:
+    return None if one is None else one["metadata"].get("uid")
 
 
 def _labels_frozen(

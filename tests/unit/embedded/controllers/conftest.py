@@ -82,9 +82,9 @@ class World:
         }
         return self.add("services", name, namespace=namespace, metadata={"labels": labels or {}}, spec=base | spec)
 
-    def fault(self, fault: str, *, namespaces: tuple[str, ...] = ()) -> None:
+    def fault(self, fault: str, *, namespaces: tuple[str, ...] = (), **params: Any) -> None:
         """Plant a fault."""
-        spec = {"id": fault, "namespaces": list(namespaces)}
+        spec = {"id": fault, "namespaces": list(namespaces), "params": params}
         self.add("faults.faults.harness.dev", fault.replace("/", "-").lower(), namespace="", spec=spec)
 
     def heal(self) -> None:

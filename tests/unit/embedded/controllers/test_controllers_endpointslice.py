@@ -375,6 +375,57 @@ def test_f60_a_lost_slice_stays_lost_but_new_services_work(world: Any) -> None:
     assert len(settle(world, controller)) == 2
 
 
+def test_f60_edits_may_stay_too(world: Any) -> None:
+    """services/F60 with `edits`: what somebody wrote into a slice is not taken back before the fault is gone."""
+    world.nodes()
+    world.service()
+    world.pod("a")
+    controller = SliceController()
+    settle(world, controller)
+    settle(world, controller)
+    world.fault("services/F60", edits=True)
+    world.all(RESOURCE)[0]["endpoints"] = None
+    (edited,) = settle(world, controller)
+    assert not edited["endpoints"]
+    world.heal()
+    (mended,) = settle(world, controller)
+    assert mended["endpoints"]
+
+
+def test_f95_slices_do_not_say_when(world: Any) -> None:
+    """services/F95: no time of what brought them about stands on them."""
+    world.nodes()
+    world.service()
+    world.pod("a")
+    world.fault("services/F95")
+    (item,) = settle(world)
+    assert "endpoints.kubernetes.io/last-change-trigger-time" not in item["metadata"]["annotations"]
+
+
+def test_f96_labels_are_left_out(world: Any) -> None:
+    """services/F96: neither the Service's labels nor that it is headless stand on its slices."""
+    world.nodes()
+    world.service(labels={"team": "blue"}, clusterIP="None")
+    world.pod("a")
+    world.fault("services/F96")
+    (item,) = settle(world)
+    assert set(item["metadata"]["labels"]) == {
+        "endpointslice.kubernetes.io/managed-by",
+        "kubernetes.io/service-name",
+    }
+
+
+def test_f99_unready_pods_are_not_published(world: Any) -> None:
+    """services/F99: publishNotReadyAddresses changes nothing about a pod that is not ready."""
+    world.nodes()
+    world.service(publishNotReadyAddresses=True)
+    world.pod("a", ready=False)
+    world.fault("services/F99")
+    settle(world)
+    (endpoint,) = endpoints(world)
+    assert endpoint["conditions"]["ready"] is False
+
+
 def test_f63_an_external_name_gets_endpoints(world: Any) -> None:
     """services/F63: a selector on an ExternalName makes slices; without the fault they follow nobody."""
     world.nodes()

@@ -11,7 +11,7 @@ from harness.embedded.dns.faults import Lag, Memory, Planted
 from harness.embedded.dns.records import Answer, Rcode, as_text, name_of
 from harness.embedded.dns.wire import Asked
 
-TYPES = {"A": 1, "AAAA": 28, "SRV": 33}
+TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}
 
 
 def fault(ident: str, **spec: Any) -> dict[str, Any]:
@@ -57,6 +57,9 @@ def broken(cluster: Any) -> Broken:
         {"addresses": ["10.244.0.4"], "conditions": {}},
     )
     cluster.alias("ext", "web.n.svc.cluster.local")
+    cluster.service("six", "fd00::9")
+    cluster.service("out", "10.96.0.8", externalIPs=["192.0.2.77"])
+    cluster.services[-1]["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.99"}]}}
     return Broken(cluster)
 
 
@@ -65,6 +68,11 @@ def broken(cluster: Any) -> Broken:
     [
         ("dns/F-03", "web.$", "AAAA", ["NOERROR"], ["NXDOMAIN"]),
         ("dns/F-05", "nope.$", "A", ["NXDOMAIN"], ["NOERROR"]),
+        ("dns/F-04", "web.$", "AAAA", ["NOERROR"], ["SERVFAIL"]),
+        ("dns/F-10", "nope.$", "A", ["NXDOMAIN"], ["A 192.0.2.10"]),
+        ("dns/F-10", "nope.$", "SRV", ["NXDOMAIN"], ["SRV 0 1 80 stray.example."]),
+        ("dns/F-10", "nope.$", "AAAA", ["NXDOMAIN"], ["NXDOMAIN"]),
+        ("dns/F-23", "hl.$", "A", ["1", "3", "4"], ["1", "2", "3", "4"]),
         ("dns/F-24", "hl.$", "A", ["1", "3", "4"], ["1", "3"]),
         ("dns/F-25", "hl.$", "A", ["1", "3", "4"], ["1", "4"]),
         ("dns/F-26", "hl.$", "A", ["1", "3", "4"], ["1", "2", "4"]),
@@ -72,6 +80,11 @@ def broken(cluster: Any) -> Broken:
         ("dns/F-30", "_http._tcp.web.$", "SRV", ["80"], ["8080"]),
         ("dns/F-30", "_http._tcp.hl.$", "SRV", ["8080"] * 3, ["80"] * 3),
         ("dns/F-40", "ext.$", "A", ["CNAME web.n.svc.cluster.local.", "A 10.96.0.5"], ["A 10.96.0.5"]),
+        ("dns/F-33", "out.$", "A", ["A 10.96.0.8"], ["A 10.96.0.8", "A 192.0.2.77", "A 192.0.2.99"]),
+        ("dns/F-74", "six.$", "AAAA", ["AAAA fd00::9"], ["AAAA ::ffff:192.0.2.1"]),
+        ("dns/F-76", "web.$", "AAAA", ["NOERROR"], ["NXDOMAIN"]),
+        ("dns/F-85", "WEB.$", "A", ["A 10.96.0.5"], ["NXDOMAIN"]),
+        ("dns/F-85", "web.$", "A", ["A 10.96.0.5"], ["A 10.96.0.5"]),
         ("dns/F-44", "*.$", "A", ["NXDOMAIN"], None),
         ("dns/F-44", "any.hl.$", "A", ["NXDOMAIN"], None),
     ],
@@ -92,6 +105,77 @@ def test_a_static_fault_shows_while_it_is_planted(
     assert look() == during if during is not None else look() != before
     broken.heal()
     assert look() == before
+
+
+def test_f27_only_the_first_slice_is_read(broken: Broken) -> None:
+    """Endpoints of further slices are in no name."""
+    broken.cluster.slice("hl", {"addresses": ["10.244.0.9"], "conditions": {"ready": True, "serving": True}})
+    assert "A 10.244.0.9" in broken.seen("hl.$")
+    broken.plant("dns/F-27")
+    assert "A 10.244.0.9" not in broken.seen("hl.$")
+    assert "A 10.244.0.1" in broken.seen("hl.$")
+
+
+def test_f32_an_address_has_a_second_name(broken: Broken) -> None:
+    """A stranger is named beside the owner; which namespace that is in is told by the owner's name."""
+    back = "5.0.96.10.in-addr.arpa."
+    broken.plant("dns/F-32", namespaces=["m"])
+    assert broken.seen(back, "PTR") == ["PTR web.n.svc.cluster.local."]
+    broken.plant("dns/F-32", namespaces=["n"])
+    assert broken.seen(back, "PTR") == ["PTR web.n.svc.cluster.local.", "PTR stray.example."]
+
+
+def test_f18_what_was_answered_stays_the_answer(broken: Broken) -> None:
+    """A name keeps its first addresses, whatever becomes of it; one that was missing is looked up anew."""
+    broken.plant("dns/F-18")
+    assert broken.seen("new.$") == ["NXDOMAIN"]
+    first = broken.seen("hl.$")
+    broken.cluster.slices.clear()
+    broken.cluster.service("new", "10.96.0.6")
+    assert broken.seen("hl.$") == first
+    assert broken.seen("new.$") == ["A 10.96.0.6"]
+    broken.heal()
+    assert broken.seen("hl.$") == ["NXDOMAIN"]
+
+
+def test_f57_questions_come_in_small_letters(broken: Broken) -> None:
+    """The name is lowered, and nothing else of the message: type 65 is a capital letter too."""
+    wire = b"\x4a\x00\x01\x20\x00\x01\0\0\0\0\0\0" + b"\x03WeB\x01N\0" + b"\0\x41\0\x01"
+    assert broken.planted.heard(wire) == wire
+    broken.plant("dns/F-57")
+    assert broken.planted.heard(wire) == wire.replace(b"WeB\x01N", b"web\x01n")
+
+
+def test_f87_idle_bits_are_not_borne(broken: Broken) -> None:
+    """Questions with AD or CD set are dropped, others are not."""
+    plain, odd = b"\0\0\x01\x00" + b"\0" * 8, b"\0\0\x01\x30" + b"\0" * 8
+    assert not broken.planted.drops(odd)
+    broken.plant("dns/F-87")
+    assert broken.planted.drops(odd) and not broken.planted.drops(plain)
+
+
+def test_f88_a_broken_message_fells_the_server(broken: Broken) -> None:
+    """After a message that it could not read the server is away for some seconds; an answer does it no harm."""
+    refused, answered = b"\0\0\x81\x01", b"\0\0\x81\x00"
+    broken.memory.note(refused)
+    broken.plant("dns/F-88")
+    assert not broken.memory.away()
+    broken.memory.note(answered)
+    assert not broken.memory.away()
+    for said in (refused, None):
+        broken.memory.note(said)
+        assert broken.memory.away()
+        broken.clock.sleep(6)
+        assert not broken.memory.away()
+
+
+def test_f89_names_without_the_zone_are_led_into_it(broken: Broken) -> None:
+    """Outside the zone what is missing becomes an alias of the same name in it; inside, missing stays missing."""
+    broken.plant("dns/F-89")
+    outside = Asked(1, name_of("web.n.svc."), 1)
+    led = broken.memory.bend(outside, Answer(Rcode.NXDOMAIN))
+    assert [as_text(record) for record in led.answer] == ["web.n.svc. 30 IN CNAME web.n.svc.cluster.local."]
+    assert broken.seen("nope.$") == ["NXDOMAIN"]
 
 
 def test_f29_weights_vanish(broken: Broken) -> None:

@@ -14,6 +14,7 @@ from harness.embedded.kubelet.faults import (
     Lead,
     Plan,
     cluster_dns,
+    covers,
     dead_window,
     plan,
     stale_leads,
@@ -92,6 +93,22 @@ def test_masquerade_of_a_namespace_takes_its_pods_only() -> None:
     """Scoped to a namespace, only the addresses of its pods on this node are hidden."""
     wanted = plan([fault("services/F54", namespaces=["shop"])], NODE, PODS, dead={})
     assert wanted.masqueraded == ("10.244.0.5", "fd00:10:244::5")
+
+
+def test_masquerade_may_take_other_ports() -> None:
+    """With `ports` the node chooses the port as well."""
+    rules = plan([fault("services/F54", params={"ports": True})], NODE, PODS, dead={}).rules(NODE)
+    assert "snat ip to 172.18.0.2:40000-60000 fully-random;" in rules
+    assert "snat ip6 to [fc00:f853:ccd:e793::2]:40000-60000 fully-random;" in rules
+
+
+def test_faults_of_single_pods_are_for_their_nodes_and_namespaces() -> None:
+    """Whether a fault concerns a pod is a matter of its scope."""
+    here = fault("services/F93", nodes=["n1"], namespaces=["shop"])
+    assert covers([here], "services/F93", pod(), NODE)
+    assert not covers([here], "services/F94", pod(), NODE)
+    assert not covers([here], "services/F93", pod(namespace="bank"), NODE)
+    assert not covers([fault("services/F93", nodes=["n2"])], "services/F93", pod(), NODE)
 
 
 def with_ports(node: str, *ports: dict[str, Any]) -> dict[str, Any]:

@@ -202,6 +202,16 @@ def test_a_deletion_can_be_lost_too() -> None:
     assert targets(proxy.step([], [])) == {B}
 
 
+def test_new_services_may_come_while_changes_are_lost() -> None:
+    """services/F18 with `new_ones_come`: a Service is followed until somebody stands behind it, and no further."""
+    proxy, losing = Believer(), fault(faults.LOST_CHANGES, new_ones_come=True)
+    one = service("s", 1)
+    assert targets(proxy.step([one], [], losing)) == set()
+    assert targets(proxy.step([one], moved(1, "b"), losing)) == {B}
+    assert targets(proxy.step([one], moved(2, "c"), losing)) == {B}
+    assert targets(proxy.step([], [], losing)) == {B}
+
+
 def test_changes_elsewhere_are_seen() -> None:
     """A fault of one namespace freezes no other."""
     proxy = Believer()
@@ -240,6 +250,6 @@ def test_no_fault_here_is_an_invention() -> None:
     """The ids are those of the catalogue that this component was given."""
     known = {value for name, value in vars(faults).items() if name.isupper() and isinstance(value, str)}
     catalogue = "05 06 08 11 12 15 18 24 25 29 30 36 39 41 42 43 44 54 55 68 69 71 72 74 75"
-    ours = "78 79 80 81 82 83 84"
+    ours = "78 79 80 81 82 83 84 91"
     wanted = {f"F{number}" for number in f"{catalogue} {ours}".split()}
     assert known == {f"services/{one}" for one in wanted}

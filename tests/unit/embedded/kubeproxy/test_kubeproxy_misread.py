@@ -119,6 +119,15 @@ def test_labels_ignored() -> None:
     assert ends([one], slices("s", "b"), A, IP, 80, fault(faults.LABELS_IGNORED)) == {B}
 
 
+def test_affinity_ignored() -> None:
+    """services/F91: a Service with affinity is the same to the proxy as one without."""
+    sticky, plain, broken = service("s", 1, **STICKY), service("s", 1), fault(faults.AFFINITY_IGNORED)
+    snapshots = [replace(BASE, services=(one,), slices=tuple(slices("s", "bc"))) for one in (sticky, plain)]
+    first, second = (misread(replace(one, faults=(broken,))).services[0]["spec"] for one in snapshots)
+    assert first["sessionAffinity"] == second["sessionAffinity"] == "None"
+    assert misread(replace(snapshots[0], faults=(fault(faults.RANGES_IGNORED),))).services[0]["spec"] == sticky["spec"]
+
+
 def test_first_slice_only() -> None:
     """services/F82: of two slices of one family one counts."""
     second = slices("s", "c")

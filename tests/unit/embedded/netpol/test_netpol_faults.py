@@ -95,6 +95,9 @@ def test_no_fault_here_is_an_invention() -> None:
         faults.NAMESPACE_LABELS_FROZEN,
         faults.POD_LABELS_FROZEN,
         faults.SELECTOR_FROZEN,
+        faults.TYPES_FROZEN,
+        faults.NEVER_DELETED,
+        faults.RULES_FROZEN,
     }
     assert known == told
     assert all(value.removeprefix("policy/").isdigit() for value in known)
@@ -148,14 +151,17 @@ def _frozen_table(memory: Memory, planted: Sequence[dict[str, Any]], **changed: 
     pods[1] = {**pods[1], "metadata": {**pods[1]["metadata"], "labels": changed.get("labels", {"pod": "b"})}}
     spaces = [namespace_object(name) for name in NAMESPACES]
     spaces[1] = {"metadata": {**spaces[1]["metadata"], "labels": changed.get("team", {"ns": "y"})}}
-    policy = policy_object("x", {**changed.get("selector", ON_A), "ingress": [{"from": changed["peers"]}]})
+    spec = {"policyTypes": ["Ingress"], **changed.get("selector", ON_A), "ingress": [{"from": changed["peers"]}]}
+    policy = policy_object("x", spec)
+    policy["metadata"]["uid"] = changed.get("uid", "first")
+    policies = [] if changed.get("deleted") else [policy]
     rulesets = {
         node: compile_policies(
             replace(
                 snapshot(node, []),
                 pods=memory.pods(pods, broken),
                 namespaces=memory.namespaces(spaces, broken),
-                policies=memory.policies([policy], broken),
+                policies=memory.policies(policies, broken),
             )
         )
         for node in ("n1", "n2")
@@ -172,6 +178,10 @@ BY_LABEL, BY_TEAM = [POD_B], [NAMESPACE_Y]
         (faults.POD_LABELS_FROZEN, BY_LABEL, {"labels": {"pod": "z"}}),
         (faults.NAMESPACE_LABELS_FROZEN, BY_TEAM, {"team": {"ns": "other"}}),
         (faults.SELECTOR_FROZEN, BY_LABEL, {"selector": {"podSelector": {"matchLabels": {"pod": "c"}}}}),
+        (faults.TYPES_FROZEN, BY_LABEL, {"selector": {**ON_A, "policyTypes": ["Egress"]}}),
+        (faults.RULES_FROZEN, BY_LABEL, {"peers": BY_TEAM}),
+        (faults.NEVER_DELETED, BY_LABEL, {"uid": "successor", "peers": BY_TEAM}),
+        (faults.NEVER_DELETED, BY_LABEL, {"deleted": True}),
     ],
 )
 def test_a_fault_of_time_hides_a_change_until_it_ends(
@@ -183,11 +193,11 @@ def test_a_fault_of_time_hides_a_change_until_it_ends(
     memory = Memory()
     planted = [fault(id)]
     before = _frozen_table(memory, [], peers=peers)
-    fresh = _frozen_table(Memory(), [], peers=peers, **change)
+    fresh = _frozen_table(Memory(), [], **{"peers": peers, **change})
     assert fresh != before
     assert _frozen_table(memory, planted, peers=peers) == before
-    assert _frozen_table(memory, planted, peers=peers, **change) == before
-    assert _frozen_table(memory, [], peers=peers, **change) == fresh
+    assert _frozen_table(memory, planted, **{"peers": peers, **change}) == before
+    assert _frozen_table(memory, [], **{"peers": peers, **change}) == fresh
 
 
 async def _deny(own: OwnPods, planted: Sequence[dict[str, Any]]) -> None:
