@@ -130,6 +130,14 @@ ROWS: tuple[Row, ...] = (
         params={"edits": True},
     ),
     *caught(
+        "services/F97",
+        SLICES,
+        {
+            "endpointslices/test_api.py::test_the_api_servers_own": "EPS-034",
+        },
+        scope=Scope.EVERYWHERE,
+    ),
+    *caught(
         "services/F95",
         SLICES,
         {

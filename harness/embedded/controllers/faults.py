@@ -80,6 +80,11 @@ def new_services_wait(snapshot: Snapshot, namespace: str) -> bool:
     return is_active(snapshot, "services/F87", namespace)
 
 
+def former_servers_stay(snapshot: Snapshot, namespace: str) -> bool:
+    """services/F97 (ours): an API server that is no more stays in the slice of its Service."""
+    return is_active(snapshot, "services/F97", namespace)
+
+
 def hints_are_left_out(snapshot: Snapshot, service: Obj) -> bool:
     """services/F85 (ours): trafficDistribution is ignored, and endpoints get no hints."""
     return is_active(snapshot, "services/F85", service["metadata"]["namespace"])
