@@ -74,7 +74,7 @@ class Standing:
 
 
 @pytest.fixture(scope="session")
-def standing(kube: Kube) -> Iterator[Standing]:  # ends before its client does
+def planted_fault(kube: Kube) -> Iterator[Standing]:  # ends before its client does
     """This worker's."""
     made = Standing()
     yield made
@@ -166,13 +166,13 @@ def fault_phase(
     kube: Kube,
     cluster: ClusterFacts,
     worker_arena: WorkerArena,
-    standing: Standing,
+    planted_fault: Standing,
     turn: None,  # an exclusive one is alone before the fault is there
 ) -> Iterator[None]:
     """Have the row's fault when the arena stands, and be impatient then."""
     place, phase = request.param
     if phase in {"before", "after"}:
-        standing.lift()
+        planted_fault.lift()
         yield
         return
     if phase == "again" and place in _caught:
@@ -182,13 +182,13 @@ def fault_phase(
     session.options = replace(usual, waits=usual.waits.override(IMPATIENT))
     worker_arena.waits = session.options.waits
     try:
-        standing.want(PLANTING[place], plant(kube, ROWS[place], worker_arena, cluster))
+        planted_fault.want(PLANTING[place], plant(kube, ROWS[place], worker_arena, cluster))
         if phase == "again":
-            standing.ripen(LONG_NOTICE)
+            planted_fault.ripen(LONG_NOTICE)
         yield
     finally:
         if ROWS[place].scope is Scope.EVERYWHERE:
-            standing.lift()
+            planted_fault.lift()
         session.options, worker_arena.waits = usual, usual.waits
 
 

@@ -314,6 +314,7 @@ ROWS = (
     _ingress("ingress/18", "test_changes.py::test_a_deleted_ingress_is_gone", "ING-023", over_time=True, outright=True),
     _ingress("ingress/19", "test_changes.py::test_scaling_is_followed_without_a_failure", "ING-071", over_time=True),
     _ingress("ingress/20", "test_tls.py::test_certificate[two-hosts]", "ING-063"),
+    _ingress("ingress/22", "test_tls.py::test_certificate[one-host]", "ING-062"),
     _ingress("ingress/21", "test_tls.py::test_certificates_are_renewed", "ING-066", over_time=True),
     _ingress("ingress/22", "test_routes.py::test_route[missing-service]", "ING-073"),
     _ingress("ingress/22", "test_routes.py::test_every_node_reaches_it", "ING-075"),

@@ -21,7 +21,7 @@ class Facts:
     """Three nodes."""
 
     families = (Family.V4,)
-    node_names = NODES
+    sample = NODES
 
     def node_address(self, name: str, family: Family) -> str:
         return f"172.18.0.{NODES.index(name) + 2}" if family is Family.V4 else "::1"
