@@ -26,9 +26,10 @@ from harness.suite import (
     ingress_snapshot,
     requirement,
     routes_judged,
+    service,
 )
 from suites.ingress.cases import PREFIX, TLS_CASES, TlsCase, rule, to
-from suites.ingress.ground import Ground, placed
+from suites.ingress.ground import PORTS, Ground, placed
 
 USELESS = Pair(b"no certificate", b"no key")
 NEWCOMERS = 2
@@ -112,7 +113,8 @@ def test_broken_secrets(
     """A Secret that is missing or useless takes no other host along: none that stands, and none that comes.
 
     There are controllers in which it stops every change for everybody: nothing else runs meanwhile, and the controller
-    of somebody else's cluster is not tried. We may not delete Secrets: a useless one is made good instead.
+    of somebody else's cluster is not tried. What comes has a Service of its own: a certificate or a path alone may be
+    followed by the way, where nothing is read anew. We may not delete Secrets: a useless one is made good instead.
     """
     broken = "tls-useless" if pair else "tls-gone"
     if pair:
@@ -123,7 +125,8 @@ def test_broken_secrets(
         for number in range(NEWCOMERS):
             host, new = standing.host(f"tls-new-{number}"), f"tls-new-{number}"
             secrets.append(_hold(worker_arena, standing, certificate_for(host), new))
-            arena.apply(_with_certificate(standing, new, new))
+            arena.apply(service(new, {"selector": {"pod": "a"}, "ports": PORTS}))
+            arena.apply(_with_certificate(standing, new, new, behind=new))
             fetches = [Fetch(standing.host("root")), *(Fetch(each, tls=True) for each in (host, standing.host("tls")))]
             _await_certificates(arena, check, standing, f"{new} beside a Secret that is none", fetches, secrets)
     finally:
@@ -138,11 +141,11 @@ def _hold(worker_arena: WorkerArena, standing: Ground, pair: Pair, name: str) ->
     return {**secret, "metadata": {"name": name, "namespace": standing.space}}
 
 
-def _with_certificate(standing: Ground, host: str, secret: str) -> dict[str, Any]:
+def _with_certificate(standing: Ground, host: str, secret: str, *, behind: str = "web-one") -> dict[str, Any]:
     """An Ingress of one host whose certificate is in a Secret."""
     spec = {
         "ingressClassName": standing.controller.ingress_class,
-        "rules": [rule(host, (PREFIX, "/", to("web-one")))],
+        "rules": [rule(host, (PREFIX, "/", to(behind)))],
         "tls": [{"hosts": [host], "secretName": secret}],
     }
     return ingress(host, placed(spec, standing.space))
