@@ -132,6 +132,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RowSchedulin
     return RowScheduling(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What was caught is not asked again: skipped before anybody's turn is waited for, which costs all workers."""
+    place = told(item.nodeid)
+    if place is not None and place[1] == "again" and place[0] in _caught:
+        pytest.skip("the promise was broken at once")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note what was caught."""
@@ -175,8 +183,6 @@ def fault_phase(
         planted_fault.lift()
         yield
         return
-    if phase == "again" and place in _caught:
-        pytest.skip("the promise was broken at once")
     session = pytestconfig.stash[WORKER]
     usual = session.options
     session.options = replace(usual, waits=usual.waits.override(IMPATIENT))
