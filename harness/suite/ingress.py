@@ -190,10 +190,11 @@ def held(
 ) -> Findings:
     """Make one request again and again for a window in which something else is done: each has to be answered with 200.
 
-    By whom is judged where things stand still.
+    By whom is judged where things stand still. An answer that is late has not failed: each is given the time of a cell
+    that is asked again.
     """
     good = Good(status=frozenset({200}))
-    loop = Hold(fetch.ask(controller, arena.waits.probe_timeout), good, for_=for_, spacing=HELD_SPACING)
+    loop = Hold(fetch.ask(controller, arena.waits.denied_retry_timeout), good, for_=for_, spacing=HELD_SPACING)
     with ThreadPoolExecutor(1) as aside:
         running = aside.submit(arena.ask, fetch.client, loop)
         meanwhile()

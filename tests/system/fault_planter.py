@@ -19,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from harness.effects.clock import RealClock
 from harness.kube.client import Kube
+from harness.model.judgement import Broken
 from harness.plugin.session import WORKER
 from harness.suite.arena import WorkerArena
 from harness.suite.facts import ClusterFacts
@@ -101,11 +102,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the table, each fault's in order; the slowest, of policies, come first."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Keep the tests of the table, each fault's in order; the slowest, of policies, come first.
+
+    Faults of the whole cluster come last: while one stands nobody else is asked anything.
+    """
+    yield  # the suites' own plugin puts who is alone last: a row would be asked after its fault before it was planted
     chosen = config.getoption("--fault") or {row.fault for row in ROWS}
-    kept: list[tuple[int, int, int, pytest.Item]] = []
+    kept: list[tuple[bool, int, int, int, pytest.Item]] = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         place, phase = callspec.params.get("fault_phase", (None, "")) if callspec else (None, "")
@@ -114,8 +119,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if plain(item.nodeid) == f"suites/{ROWS[place].test}":
             if ROWS[place].scope is Scope.EVERYWHERE and phase in STANDING:
                 item.add_marker(pytest.mark.exclusive)
-            kept.append((-PLANTING[place], PHASES.index(phase), place, item))
-    items[:] = [item for *_, item in sorted(kept, key=lambda each: each[:3])]
+            alone = ROWS[place].scope is Scope.EVERYWHERE
+            kept.append((alone, -PLANTING[place], PHASES.index(phase), place, item))
+    items[:] = [item for *_, item in sorted(kept, key=lambda each: each[:4])]
 
 
 class RowScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -128,7 +134,12 @@ class RowScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RowScheduling:
-    """With several workers, plantings go to them whole; the plugin's own way would part their phases."""
+    """With several workers, plantings go to them whole; the plugin's own way would part their phases.
+
+    In their order: by size, as xdist would have it, faults of the whole cluster would make everybody wait for the
+    slowest table.
+    """
+    config.option.loadscopereorder = False
     return RowScheduling(config, log)
 
 
@@ -141,11 +152,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note what was caught."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what was caught: what was UNKNOWN is asked again."""
     report = yield
     place = told(item.nodeid)
-    if place is not None and place[1] == "during" and report.failed:
+    broken = call.excinfo is not None and isinstance(call.excinfo.value, Broken)
+    if place is not None and place[1] == "during" and broken:
         _caught.add(place[0])
     return report
 

@@ -87,7 +87,7 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
 @needs_namespaces
 def test_every_fault_is_caught_and_heals(suites: Suites, tmp_path: Path) -> None:
     """Each promise of the table holds before its fault, is broken and rightly blamed while it stands, holds after."""
-    ran = suites.run(tmp_path, f"{ROOT}/suites", "-p", "tests.system.fault_planter", "-n", "6", "-q")
+    ran = suites.run(tmp_path, f"{ROOT}/suites", "-p", "tests.system.fault_planter", "-n", "8", "-q")
     seen: dict[tuple[int, str], dict[str, Any]] = {}
     for test in ran.record["tests"]:
         if place := told(test["name"]):

@@ -62,11 +62,13 @@ class Memory:
         return tuple(believed)
 
     def _with_deleted(self, objects: Iterable[Object], broken: Broken) -> list[Object]:
+        """What goes is kept only if it was seen while the fault was there: one that went just before is gone."""
         there = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in objects}
-        kept = {key: one for key, one in self._kept.items() if broken.here(faults.NEVER_DELETED, key[0])}
-        gone = {key: one for key, one in kept.items() if _uid(there.get(key)) != _uid(one)}
-        self._kept = there | gone
-        return list(self._kept.values())
+        gone = {key: one for key, one in self._kept.items() if _uid(there.get(key)) != _uid(one)}
+        gone = {key: one for key, one in gone.items() if broken.here(faults.NEVER_DELETED, key[0])}
+        believed = there | gone
+        self._kept = {key: one for key, one in believed.items() if broken.here(faults.NEVER_DELETED, key[0])}
+        return list(believed.values())
 
 
 def _uid(one: Object | None) -> Any:

@@ -200,6 +200,13 @@ def test_a_fault_of_time_hides_a_change_until_it_ends(
     assert _frozen_table(memory, [], **{"peers": peers, **change}) == fresh
 
 
+def test_a_policy_that_went_before_the_fault_came_is_gone() -> None:
+    """policy/64: a deletion seen together with the fault is no deletion during it."""
+    memory, planted = Memory(), [fault(faults.NEVER_DELETED)]
+    _frozen_table(memory, [], peers=BY_LABEL)
+    assert _frozen_table(memory, planted, peers=BY_LABEL, deleted=True) == set()
+
+
 async def _deny(own: OwnPods, planted: Sequence[dict[str, Any]]) -> None:
     ruleset = rules([policy_object("x", on_a(policyTypes=["Ingress"]))])["n1"]
     pods = [pod_object(pod) for pod in PODS]
