@@ -38,6 +38,8 @@ IMPATIENT = {**dict.fromkeys(PROGRAMS, PATIENCE), "denied_retry_timeout": 1.0, "
 """Looks are spaced a little, too: what is broken is looked at until the patience is over, by all workers at once."""
 NOTICE = 1.5
 """Seconds from the planting until the first promise is asked: all workers keep the machine busy."""
+SLOWEST = "netpol/test_tables.py"
+"""Tests of which one takes minutes while its fault stands: each of its tables waits until it is sure."""
 LONG_NOTICE = 5.0
 """Seconds a fault has been there when a promise that held is asked again."""
 
@@ -106,11 +108,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """Keep the tests of the table, each fault's in order; the slowest, of policies, come first.
 
-    Faults of the whole cluster come last: while one stands nobody else is asked anything.
+    Whatever is asked while nobody else is, for its own or its fault's sake, comes last: all would wait with it for the
+    slowest table, which comes first.
     """
     yield  # the suites' own plugin puts who is alone last: a row would be asked after its fault before it was planted
     chosen = config.getoption("--fault") or {row.fault for row in ROWS}
-    kept: list[tuple[bool, int, int, int, pytest.Item]] = []
+    kept: list[tuple[int, int, int, pytest.Item]] = []
+    alone: set[int] = set()
     for item in items:
         callspec = getattr(item, "callspec", None)
         place, phase = callspec.params.get("fault_phase", (None, "")) if callspec else (None, "")
@@ -119,9 +123,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if plain(item.nodeid) == f"suites/{ROWS[place].test}":
             if ROWS[place].scope is Scope.EVERYWHERE and phase in STANDING:
                 item.add_marker(pytest.mark.exclusive)
-            alone = ROWS[place].scope is Scope.EVERYWHERE
-            kept.append((alone, -PLANTING[place], PHASES.index(phase), place, item))
-    items[:] = [item for *_, item in sorted(kept, key=lambda each: each[:4])]
+            if item.get_closest_marker("exclusive") is not None:
+                alone.add(PLANTING[place])
+            kept.append((PLANTING[place], PHASES.index(phase), place, item))
+    tables = {PLANTING[place] for place, row in enumerate(ROWS) if row.test.startswith(SLOWEST)}
+    kept.sort(key=lambda each: (each[0] in alone, each[0] not in tables, -each[0], *each[1:3]))
+    items[:] = [item for *_, item in kept]
 
 
 class RowScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
