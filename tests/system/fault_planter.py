@@ -92,6 +92,7 @@ def _rows(function: str) -> list[tuple[int, Row]]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Choose from the table."""
     parser.addoption("--fault", action="append", default=[], metavar="ID", help="only rows of this fault; repeatable")
+    parser.addoption("--row", action="append", type=int, default=[], metavar="N", help="only this row; repeatable")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -113,12 +114,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     yield  # the suites' own plugin puts who is alone last: a row would be asked after its fault before it was planted
     chosen = config.getoption("--fault") or {row.fault for row in ROWS}
+    places = config.getoption("--row") or range(len(ROWS))
     kept: list[tuple[int, int, int, pytest.Item]] = []
     alone: set[int] = set()
     for item in items:
         callspec = getattr(item, "callspec", None)
         place, phase = callspec.params.get("fault_phase", (None, "")) if callspec else (None, "")
-        if place is None or ROWS[place].fault not in chosen:
+        if place not in places or ROWS[place].fault not in chosen:
             continue
         if plain(item.nodeid) == f"suites/{ROWS[place].test}":
             if ROWS[place].scope is Scope.EVERYWHERE and phase in STANDING:
