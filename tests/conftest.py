@@ -35,10 +35,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Count the skipped tests by reason; whatever has to do with namespaces is one reason."""
+    """Count the skipped tests by reason, whatever has to do with namespaces as one; tell what was asked again."""
     reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"left out: {count} tests: {reason}")
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "asked again":
+                terminalreporter.write_line(f"asked again, and right then: {value}")
 
 
 def _reason(report: Any) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,9 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suites]:
 
 
 @needs_namespaces
-def test_every_fault_is_caught_and_heals(suites: Suites, tmp_path: Path) -> None:
+def test_every_fault_is_caught_and_heals(
+    suites: Suites, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Each promise of the table holds before its fault, is broken and rightly blamed while it stands, holds after.
 
     Eight workers keep two cores busy: what went wrong with a few rows beside all others is asked once more by
@@ -97,7 +99,8 @@ def test_every_fault_is_caught_and_heals(suites: Suites, tmp_path: Path) -> None
     wrong = judged(ran, range(len(ROWS)))
     assert len(wrong) <= DOUBTFUL, "\n".join([*(line for lines in wrong.values() for line in lines), ran.text[-4000:]])
     if wrong:
-        print("asked again:", *(line.partition(": ")[0] for lines in wrong.values() for line in lines))
+        for line in (line for lines in wrong.values() for line in lines):
+            record_property("asked again", line.splitlines()[0])
         again = planted_run(suites, tmp_path / "again", "-n", "0", *(f"--row={place}" for place in wrong))
         still = judged(again, list(wrong))
         assert not still, "\n".join([*(line for lines in still.values() for line in lines), again.text[-4000:]])
